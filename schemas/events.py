@@ -1,0 +1,249 @@
+"""The facts. Each is said once, in the past tense, and never edited once published.
+
+The value of a record holds the whole fact, envelope included, because tools that produce records again
+often lose headers. Within a version only optional fields are added; a new meaning is a new class.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+
+from schemas.identity import event_id_of
+from schemas.jobs import OutputStatus, Status
+
+MESSAGE_BYTES = 2_048
+URL_CHARACTERS = 8_192
+
+
+def short(text: Any) -> Any:
+    """`text` cut to what a fact may carry of a message, on a character's edge; anything else unchanged."""
+    if isinstance(text, str) and len(text.encode()) > MESSAGE_BYTES:
+        return text.encode()[:MESSAGE_BYTES].decode(errors="ignore")
+    return text
+
+
+Message = Annotated[str, BeforeValidator(short)]
+Index = Annotated[int, Field(ge=0, le=9)]
+Revision = Annotated[int, Field(ge=1, le=1_000_000)]
+Attempt = Annotated[int, Field(ge=1, le=1_000_000)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Size = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Seed = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
+"""What every JSON reader can hold without loss."""
+
+
+class Event(BaseModel):
+    """A fact about one job. Readers may be older than writers, so unknown fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    topic: ClassVar[str]
+
+    event_id: UUID
+    v: Literal[1] = 1
+    occurred_at: AwareDatetime
+    job_id: UUID
+    tenant: str = Field(min_length=1, max_length=64)
+    revision: Revision = 1
+
+    @property
+    def identity(self) -> str:
+        """What makes this fact this fact within its job. Two records with one identity say the same thing."""
+        return f"{self.topic}/{self.revision}/-/final"
+
+    @classmethod
+    def say(cls, job_id: UUID, tenant: str, at: datetime, **facts: Any) -> Self:
+        """The fact, with an id derived from its identity: the same id each time it is said."""
+        draft = cls(event_id=job_id, job_id=job_id, tenant=tenant, occurred_at=at, **facts)
+        return draft.model_copy(update={"event_id": event_id_of(job_id, draft.identity)})
+
+
+class JobRequested(Event):
+    """A job was accepted, whole. Said by the gateway; everything that follows can be derived from it."""
+
+    topic: ClassVar[str] = "job.requested"
+    type: Literal["job.requested"] = "job.requested"
+
+    model: str = Field(min_length=1, max_length=256)
+    prompt: str
+    num_outputs: int = Field(ge=1, le=10)
+    seed: Seed | None = None
+    output_format: str | None = None
+    input: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: dict[str, str] = Field(default_factory=dict)
+    deadline: AwareDatetime | None = None
+
+
+class GenerationSubmitted(Event):
+    """A provider accepted an attempt: from here on it may cost money, and has an id to ask about."""
+
+    topic: ClassVar[str] = "generation.submitted"
+    type: Literal["generation.submitted"] = "generation.submitted"
+
+    generation: Count
+    attempt: Attempt
+    provider: str
+    provider_id: str
+    outputs: tuple[Index, ...]
+
+    @property
+    def identity(self) -> str:
+        return f"{self.topic}/{self.revision}/{self.generation}/{self.attempt}"
+
+
+class GenerationFailed(Event):
+    """An attempt failed. When `final`, its outputs will never exist in this revision."""
+
+    topic: ClassVar[str] = "generation.failed"
+    type: Literal["generation.failed"] = "generation.failed"
+
+    generation: Count
+    attempt: Attempt
+    provider: str
+    outputs: tuple[Index, ...]
+    code: str
+    message: Message
+    final: bool
+    next_try_at: AwareDatetime | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"{self.topic}/{self.revision}/{self.generation}/{'final' if self.final else self.attempt}"
+
+
+class UrlSource(BaseModel):
+    """The output lies at a URL that the provider will take down at `expires_at`, when it says so."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["url"] = "url"
+    url: str = Field(max_length=URL_CHARACTERS)
+    expires_at: AwareDatetime | None = None
+
+
+class StagedSource(BaseModel):
+    """The provider answered with the bytes themselves; they wait in the bucket under `key`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["staged"] = "staged"
+    key: str
+    sha256: str
+    size: Size
+
+
+class MediaGenerated(Event):
+    """One output exists, at the provider or in staging."""
+
+    topic: ClassVar[str] = "media.generated"
+    type: Literal["media.generated"] = "media.generated"
+
+    index: Index
+    generation: Count
+    attempt: Attempt
+    provider: str
+    output_format: str | None = None
+    source: UrlSource | StagedSource = Field(discriminator="kind")
+
+    @property
+    def identity(self) -> str:
+        return f"{self.topic}/{self.revision}/{self.index}/final"
+
+
+class MediaStored(Event):
+    """One output is in the bucket. `content_type` was read from the bytes, never from a name or a header."""
+
+    topic: ClassVar[str] = "media.stored"
+    type: Literal["media.stored"] = "media.stored"
+
+    index: Index
+    attempt: Attempt
+    key: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size: Size
+    content_type: str
+    width: Count | None = None
+    height: Count | None = None
+    duration_ms: Count | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"{self.topic}/{self.revision}/{self.index}/final"
+
+
+class UploadFailed(Event):
+    """Storing one output failed. When `final`, it is not tried again in this revision."""
+
+    topic: ClassVar[str] = "upload.failed"
+    type: Literal["upload.failed"] = "upload.failed"
+
+    index: Index
+    attempt: Attempt
+    code: str
+    message: Message
+    final: bool
+    next_try_at: AwareDatetime | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"{self.topic}/{self.revision}/{self.index}/{'final' if self.final else self.attempt}"
+
+
+class Failure(BaseModel):
+    """Why something ended: a code from a documented list, and words for people."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    code: str
+    message: Message
+
+
+class CompletedOutput(BaseModel):
+    """How one output of a finished job ended."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    index: Index
+    revision: Revision
+    status: OutputStatus
+    key: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    content_type: str | None = None
+    error: Failure | None = None
+
+
+class JobCompleted(Event):
+    """A revision of a job is over. The public fact: keys, sums and codes, never prompt or input."""
+
+    topic: ClassVar[str] = "job.completed"
+    type: Literal["job.completed"] = "job.completed"
+
+    status: Status
+    model: str
+    num_outputs: Count
+    stored: Count
+    failed: Count
+    outputs: tuple[CompletedOutput, ...]
+    error: Failure | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    requested_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    completed_at: AwareDatetime
+
+
+FACTS: dict[str, type[Event]] = {
+    fact.topic: fact
+    for fact in (
+        JobRequested,
+        GenerationSubmitted,
+        GenerationFailed,
+        MediaGenerated,
+        MediaStored,
+        UploadFailed,
+        JobCompleted,
+    )
+}
+"""Every fact of today, by the topic that carries it."""

@@ -1,0 +1,118 @@
+"""The job as people read it: one vocabulary of statuses, the same in the API, the events and the database."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+
+class Status(StrEnum):
+    """Where a job stands. Within a revision it only moves forward; the last five are the end of it."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more will happen in this revision."""
+        return self not in (Status.PENDING, Status.PROCESSING)
+
+
+class OutputStatus(StrEnum):
+    """Where one output stands: a job's words, without PARTIAL."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+class Phase(StrEnum):
+    """What an output is waiting for, in one word."""
+
+    QUEUED = "queued"
+    GENERATING = "generating"
+    STORING = "storing"
+    DONE = "done"
+
+
+class Media(BaseModel):
+    """One output of a job. The entry is there from the first moment; what is not known yet is null."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int = Field(description="Which output this is, counted from 0.")
+    status: OutputStatus
+    phase: Phase = Field(description="What it is waiting for: queued, generating, storing or done.")
+    media_url: str | None = Field(None, description="Where the provider made it. Expires; keep the stored copy.")
+    s3_key: str | None = Field(None, description="Its key in your bucket, once stored.")
+    presigned_media_url: str | None = Field(None, description="A link to the stored copy that opens in a browser.")
+    url_expires_at: AwareDatetime | None = Field(None, description="When the presigned link stops working.")
+    content_type: str | None = Field(None, description="Media type, read from the bytes.")
+    size: int | None = Field(None, description="Bytes.")
+    sha256: str | None = None
+    width: int | None = Field(None, description="Pixels.")
+    height: int | None = Field(None, description="Pixels.")
+    duration_ms: int | None = Field(None, description="Length of a sound or video, in milliseconds.")
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: int = Field(0, description="Provider calls and uploads made for it so far.")
+    submitted_at: AwareDatetime | None = None
+    generated_at: AwareDatetime | None = None
+    stored_at: AwareDatetime | None = None
+
+
+class Job(BaseModel):
+    """A job and its outputs. `media` always has `num_outputs` entries."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: UUID
+    status: Status
+    done: bool = Field(description="True once the status is final: stop polling.")
+    revision: int = Field(1, description="1, and one more for each retry that was asked for.")
+    model: str
+    prompt: str
+    num_outputs: int
+    seed: int | None
+    output_format: str | None
+    input: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: dict[str, str] = Field(default_factory=dict)
+    media: tuple[Media, ...]
+    error_message: str | None = Field(None, description="The first output's error, when any output failed.")
+    retry_count: int = Field(0, description="Attempts made after a known failure, over all outputs.")
+    deadline: AwareDatetime | None = None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    completed_at: AwareDatetime | None = None
+
+
+def pending_job(  # noqa: PLR0913 - a request's fields, as the request names them
+    *,
+    job_id: UUID,
+    model: str,
+    prompt: str,
+    num_outputs: int,
+    seed: int | None,
+    output_format: str | None,
+    input: dict[str, JsonValue],  # noqa: A002 - the API's own word
+    metadata: dict[str, str],
+    deadline: datetime | None,
+    created_at: datetime,
+) -> Job:
+    """A job of which only the request is known yet."""
+    waiting = tuple(Media(index=n, status=OutputStatus.PENDING, phase=Phase.QUEUED) for n in range(num_outputs))
+    return Job(
+        job_id=job_id, status=Status.PENDING, done=False, model=model, prompt=prompt, num_outputs=num_outputs,
+        seed=seed, output_format=output_format, input=input, metadata=metadata, media=waiting,
+        deadline=deadline, created_at=created_at, updated_at=created_at,
+    )  # fmt: skip

@@ -1,0 +1,39 @@
+"""The topics: one per fact, and what each must be in a cluster."""
+
+from dataclasses import dataclass
+
+from schemas.events import FACTS, JobRequested
+from schemas.identity import PARTITIONS
+
+DEAD_LETTERS = "dlq"
+MAX_MESSAGE_BYTES = 256 * 1_024
+"""Above what producers send (`wire.RECORD_BYTES`), with room for headers."""
+
+FOR_EVER = "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as `darkroom topics apply` makes it."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+def topics(replication: int) -> tuple[Topic, ...]:
+    """Every topic, for a cluster that keeps `replication` copies.
+
+    Facts are kept for ever and never compacted: the projections can be rebuilt from them. With one copy only,
+    an accepted request is flushed to disk before it is acknowledged.
+    """
+    kept = {
+        "cleanup.policy": "delete",
+        "retention.ms": FOR_EVER,
+        "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        "min.insync.replicas": str(max(1, replication - 1)),
+    }
+    flushed = {"flush.messages": "1"} if replication == 1 else {}
+    facts = tuple(Topic(name, PARTITIONS, kept | (flushed if name == JobRequested.topic else {})) for name in FACTS)
+    # A dead letter is the untouched record and a note: it needs more room than what it carries.
+    return (*facts, Topic(DEAD_LETTERS, 3, kept | {"max.message.bytes": str(2 * MAX_MESSAGE_BYTES)}))

@@ -1,0 +1,130 @@
+"""Facts as Kafka records and back. The only place that knows keys, partitions and headers."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.events import FACTS, Event
+from schemas.identity import partition_of
+
+RECORD_BYTES = 200 * 1_024
+"""The largest value that is produced: below the topics' limit, so that a broker never refuses one."""
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""An escaped NUL: valid JSON, but no text column of PostgreSQL can hold it."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What goes to Kafka: ready bytes, and the partition they belong in."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record lies in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class UnreadableRecordError(Exception):
+    """The record can never be read, whoever tries: it goes to the dead letters with this reason."""
+
+
+class NewerVersionError(Exception):
+    """A newer writer said this. Skipping it would lose it, so the reader stops until it is deployed anew."""
+
+
+class RecordTooLargeError(Exception):
+    """The fact does not fit a record; nothing was said."""
+
+
+def encode(event: Event, *, source: str, traceparent: str | None = None) -> Record:
+    """The record that says `event`. `source` names the service that speaks.
+
+    Raises `RecordTooLargeError` above `RECORD_BYTES`.
+    """
+    value = event.model_dump_json(exclude_none=True).encode()
+    if len(value) > RECORD_BYTES:
+        raise RecordTooLargeError(f"{event.topic} of job {event.job_id} takes {len(value)} bytes, over {RECORD_BYTES}")
+    key = str(event.job_id).encode()
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(event.event_id).encode()),
+        ("ce_type", event.topic.encode()),
+        ("ce_source", f"/darkroom/{source}".encode()),
+        ("ce_subject", key),
+        ("ce_time", event.occurred_at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return Record(event.topic, partition_of(key), key, value, headers)
+
+
+def decode(position: Position, key: bytes | None, value: bytes | None, headers: Headers = ()) -> Event:
+    """The fact that a record says.
+
+    Raises `UnreadableRecordError` with the reason, never quoting the value (it may hold a prompt), and
+    `NewerVersionError` for a fact from a later version than this code knows.
+    """
+    fact = FACTS.get(position.topic)
+    if fact is None:
+        raise UnreadableRecordError(f"no fact is known on topic {position.topic}")
+    if value is None:
+        raise UnreadableRecordError("the value is null")
+    if any(content is None for _, content in headers):
+        raise UnreadableRecordError("a header is null")
+    if _NUL.search(value):
+        raise UnreadableRecordError("the value holds a NUL character")
+    try:
+        event = fact.model_validate_json(value)
+    except ValidationError as broken:
+        _raise_if_newer(position.topic, value)
+        raise UnreadableRecordError(_reasons(broken)) from None
+    if key is None or key != str(event.job_id).encode():
+        raise UnreadableRecordError("the key is not the job's id")
+    if partition_of(key) != position.partition:
+        raise UnreadableRecordError(f"the job belongs in partition {partition_of(key)}, not {position.partition}")
+    return event
+
+
+def dead_letter(position: Position, key: bytes | None, value: bytes | None, headers: Headers, why: str) -> Record:
+    """The record that carries an unreadable one to the dead letters, untouched, with where it was and why."""
+    note: list[tuple[str, bytes | None]] = [
+        ("dlq-topic", position.topic.encode()),
+        ("dlq-partition", str(position.partition).encode()),
+        ("dlq-offset", str(position.offset).encode()),
+        ("dlq-reason", why.encode()[:512]),
+    ]
+    return Record("dlq", None, key, value, [*headers, *note])
+
+
+def _raise_if_newer(topic: str, value: bytes) -> None:
+    try:
+        loose: Any = json.loads(value)
+        version = loose.get("v")
+    except (ValueError, AttributeError, RecursionError):
+        return
+    if isinstance(version, int) and version > 1:
+        raise NewerVersionError(f"{topic} holds version {version}; this reader knows 1: deploy the newer reader first")
+
+
+def _reasons(broken: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in error['loc']) or 'value'}: {error['msg']}"
+        for error in broken.errors(include_input=False, include_url=False, include_context=False)[:5]
+    )
