@@ -1,0 +1,67 @@
+"""Connections to a service's own schema."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from stage.telemetry import get_logger
+
+log = get_logger(__name__)
+
+if TYPE_CHECKING:
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
+
+PASSING = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # stopped, restarted, cancelled, a session ended by the server
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+"""Faults of PostgreSQL that waiting can cure. A wrong password or a missing table is not among them."""
+
+SESSION = {
+    # Plans must not depend on statistics: a young table would be scanned whole at every claim.
+    "enable_seqscan": "off",
+    "jit": "off",
+    # A stopped process must not hold its rows' locks for ever.
+    "idle_in_transaction_session_timeout": "60000",
+}
+
+
+async def connect(url: str, *, schema: str, name: str, size: int = 4) -> Pool:
+    """A pool whose sessions see `schema` first. Waits for PostgreSQL to answer, saying so, as long as it takes."""
+    delay = 0.2
+    while True:
+        try:
+            return await asyncpg.create_pool(
+                url, min_size=1, max_size=size, command_timeout=30, timeout=10, init=_init, reset=_keep,
+                server_settings=SESSION | {"search_path": schema, "application_name": name},
+            )  # fmt: skip
+        except PASSING as fault:
+            log.warning("PostgreSQL does not answer yet", error=str(fault), next_try_in_s=delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 5)
+
+
+async def _init(connection: Connection) -> None:
+    # Binary, since COPY takes nothing else: a version byte, then the text.
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", format="binary",
+        encoder=lambda value: b"\x01" + json.dumps(value).encode(), decoder=lambda sent: json.loads(sent[1:]),
+    )  # fmt: skip
+
+
+async def _keep(_: Connection) -> None:
+    """Nothing to undo when a connection goes back: we never change a session. Saves a round trip each time."""

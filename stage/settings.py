@@ -1,0 +1,55 @@
+"""What a service must be told. Read once, in `main()`, and passed down."""
+
+import sys
+from typing import NoReturn, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class ServiceSettings(BaseSettings):
+    """What every service must be told. A service adds its own under its prefix."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    kafka_bootstrap_servers: str = Field(validation_alias="KAFKA_BOOTSTRAP_SERVERS", min_length=1)
+    service_instance: str = Field("", validation_alias="SERVICE_INSTANCE")  # a replica's stable name
+    log_level: str = Field("INFO", validation_alias="LOG_LEVEL", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: str = Field("json", validation_alias="LOG_FORMAT", pattern="^(json|console)$")
+    host: str = "127.0.0.1"
+
+
+class StageSettings(ServiceSettings):
+    """What a service with work rows must be told beside that."""
+
+    initial_retry_delay: float = Field(5, validation_alias="INITIAL_RETRY_DELAY", gt=0)  # seconds, as the original
+    max_retry_delay: float = Field(3600, validation_alias="MAX_RETRY_DELAY", gt=0)
+
+
+def load(settings: type[S], service: str) -> S:
+    """The settings from the environment. A missing or wrong one ends the process: a line for each, exit code 2."""
+    try:
+        return settings()
+    except ValidationError as wrong:
+        for error in wrong.errors(include_input=False, include_url=False):
+            print(f"{service}: {_name(settings, error['loc'])}: {_words(error)}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+
+
+def refuse(service: str, setting: str, why: str) -> NoReturn:
+    """End the process because of a setting that reads well but cannot be meant: one line, exit code 2."""
+    print(f"{service}: {setting}: {why}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(2)
+
+
+def _name(settings: type[BaseSettings], loc: tuple[int | str, ...]) -> str:
+    """The variable that an error speaks of: the alias as it stands, or the field behind the service's prefix."""
+    field = str(loc[0]) if loc else "settings"
+    return f"{settings.model_config.get('env_prefix', '')}{field}".upper() if field in settings.model_fields else field
+
+
+def _words(error: object) -> str:
+    kind, message = error["type"], error["msg"]  # type: ignore[index]
+    return "is missing: set it in the environment" if kind == "missing" else f"is wrong: {message}"
