@@ -1,0 +1,1 @@
+"""job.requested in; one media.generated per output out. The only service that spends money."""

@@ -1,0 +1,5 @@
+"""`python -m generator_service`."""
+
+from generator_service.app import main
+
+main()

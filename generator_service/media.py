@@ -1,0 +1,27 @@
+"""What the fake provider made, served like any provider's files."""
+
+import asyncio
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from generator_service.providers.fake import draw
+from generator_service.store import Store
+
+TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "wav": "audio/wav"}
+
+
+def media_routes(store: Store) -> list[BaseRoute]:
+    """`/media/{generation}/{index}.{extension}`: the bytes, drawn when asked for. 404 for anything not planned."""
+
+    async def media(request: Request) -> Response:
+        index, _, extension = request.path_params["name"].partition(".")
+        call = await store.call_of(request.path_params["generation"])
+        if call is None or not index.isdecimal() or int(index) not in call.outputs or extension not in TYPES:
+            raise HTTPException(404)
+        content = await asyncio.to_thread(draw, call, int(index))
+        return Response(content, media_type=TYPES[extension])
+
+    return [Route("/media/{generation:uuid}/{name}", media)]

@@ -1,0 +1,1 @@
+"""What the built-in fake provider paints: palettes, themes, brushes and scenes."""
