@@ -1,0 +1,5 @@
+"""`python -m uploader_service`."""
+
+from uploader_service.app import main
+
+main()
