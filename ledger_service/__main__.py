@@ -1,0 +1,5 @@
+"""`python -m ledger_service`."""
+
+from ledger_service.app import main
+
+main()

@@ -1,0 +1,134 @@
+"""Every SQL statement of the ledger. A batch costs the same few statements, whatever it holds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, fields
+from typing import Any
+from uuid import UUID
+
+from ledger_service.attempts import Attempt
+from ledger_service.fold import Job, Output, Standing
+from stage.consume import Heard
+from stage.database import Connection
+
+LOADED = ("job_id", "tenant", "updated_at", "revision", "announced", "model", "num_outputs", "metadata",
+          "requested_at", "requested_offset")  # fmt: skip
+OUTPUT = tuple(column.name for column in fields(Output))
+ATTEMPT = tuple(column.name for column in fields(Attempt))
+
+
+async def load(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
+    """The jobs among `job_ids` that were heard of before. The offsets' locks keep other writers away."""
+    rows = await connection.fetch(f"SELECT {', '.join(LOADED)} FROM jobs WHERE job_id = ANY($1)", job_ids)  # noqa: S608
+    jobs = {row["job_id"]: Job(**dict(row)) for row in rows}
+    for row in await connection.fetch("SELECT * FROM outputs WHERE job_id = ANY($1)", list(jobs)):
+        output = Output(**{name: row[name] for name in OUTPUT})
+        jobs[row["job_id"]].outputs[output.revision, output.index] = output
+    return jobs
+
+
+async def write(connection: Connection, jobs: Sequence[tuple[Job, Standing]]) -> None:
+    """Bring the rows of `jobs` and their outputs up to date. Writing the same twice changes nothing."""
+    if not jobs:
+        return
+    await connection.execute(WRITE_JOBS, *_columns(_job_row(job, now) for job, now in jobs))
+    outputs = [(job.job_id, output) for job, _ in jobs for output in job.outputs.values()]
+    if outputs:
+        await connection.execute(WRITE_OUTPUTS, *_columns(_output_row(job_id, output) for job_id, output in outputs))
+
+
+async def add_attempts(connection: Connection, attempts: Iterable[Attempt]) -> None:
+    """Join what facts say of attempts to what is known of them: least and greatest, so that order does not matter."""
+    rows = [astuple(attempt) for attempt in attempts]
+    if rows:
+        await connection.execute(WRITE_ATTEMPTS, *_columns(rows))
+
+
+async def add_facts(connection: Connection, heard: Sequence[Heard]) -> None:
+    """Remember where each fact stands in the log. One that was heard before stays as it is."""
+    await connection.execute(
+        """
+        INSERT INTO facts (topic, partition, "offset", job_id, event_id, occurred_at)
+        SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::timestamptz[])
+        ON CONFLICT DO NOTHING
+        """,
+        *_columns(
+            (h.position.topic, h.position.partition, h.position.offset, h.event.job_id, h.event.event_id,
+             h.event.occurred_at)
+            for h in heard
+        ),
+    )  # fmt: skip
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _job_row(job: Job, now: Standing) -> tuple[Any, ...]:
+    asked = job.request
+    long = (asked.prompt, asked.seed, asked.output_format, asked.input, asked.deadline) if asked else (None,) * 5
+    return (
+        job.job_id, job.tenant, job.revision, now.status, now.started_at, now.completed_at, job.updated_at,
+        now.error_code, now.error_message, job.retry_count, job.announced, job.model, job.num_outputs, job.metadata,
+        job.requested_at, job.requested_offset, *long,
+    )  # fmt: skip
+
+
+def _output_row(job_id: UUID, output: Output) -> tuple[Any, ...]:
+    return (job_id, output.status, output.phase, *(getattr(output, name) for name in OUTPUT))
+
+
+def _upsert(table: str, columns: Mapping[str, str], key: Sequence[str], joined: Mapping[str, str]) -> str:
+    """SQL that writes arrays of `columns` (name and type) as rows. One that is there takes the new values, joined
+    to its own by the expressions in `joined` where there is one.
+    """
+    names = ", ".join(columns)
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 1))
+    changes = ", ".join(f"{name} = {joined.get(name, f'EXCLUDED.{name}')}" for name in columns if name not in key)
+    return f"""
+        INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})
+        ON CONFLICT ({", ".join(key)}) DO UPDATE SET {changes}
+    """  # noqa: S608 - names from this file
+
+
+JOB_COLUMNS = {
+    "job_id": "uuid", "tenant": "text", "revision": "int", "status": "job_status", "started_at": "timestamptz",
+    "completed_at": "timestamptz", "updated_at": "timestamptz", "error_code": "text", "error_message": "text",
+    "retry_count": "int", "announced": "int", "model": "text", "num_outputs": "int", "metadata": "jsonb",
+    "requested_at": "timestamptz", "requested_offset": "bigint",
+    "prompt": "text", "seed": "bigint", "output_format": "text", "input": "jsonb", "deadline": "timestamptz",
+}  # fmt: skip
+LONG = ("prompt", "seed", "output_format", "input", "deadline")
+"""What only the request says and nothing here reads: written when it is heard, null at any other time."""
+
+WRITE_JOBS = _upsert(
+    "jobs", JOB_COLUMNS, ["job_id"],
+    {name: f"CASE WHEN EXCLUDED.prompt IS NULL THEN jobs.{name} ELSE EXCLUDED.{name} END" for name in LONG},
+)  # fmt: skip
+
+OUTPUT_COLUMNS = {
+    "job_id": "uuid", "status": "output_status", "phase": "output_phase", "revision": "int", "index": "smallint",
+    "generation": "int", "generation_attempts": "int", "upload_attempts": "int", "submitted_at": "timestamptz",
+    "media_url": "text", "generated_at": "timestamptz", "generated_offset": "bigint", "s3_key": "text",
+    "sha256": "text", "size": "bigint", "content_type": "text", "width": "int", "height": "int",
+    "duration_ms": "int", "stored_at": "timestamptz", "stored_offset": "bigint", "error_code": "text",
+    "error_message": "text", "failed_at": "timestamptz", "failed_topic": "text", "failed_offset": "bigint",
+}  # fmt: skip
+WRITE_OUTPUTS = _upsert("outputs", OUTPUT_COLUMNS, ["job_id", "revision", "index"], {})
+
+KNOWN = {"result": "max", "provider": "max", "provider_id": "max", "code": "max", "message": "max",
+         "started_at": "min", "ended_at": "max", "next_try_at": "max"}  # fmt: skip
+WRITE_ATTEMPTS = f"""
+    INSERT INTO attempts ({", ".join(ATTEMPT)})
+    SELECT job_id, revision, kind, subject, attempt, {", ".join(f"{join}({name})" for name, join in KNOWN.items())}
+    FROM unnest(
+        $1::uuid[], $2::int[], $3::attempt_kind[], $4::smallint[], $5::int[], $6::attempt_result[], $7::text[],
+        $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]
+    ) AS new ({", ".join(ATTEMPT)})
+    GROUP BY job_id, revision, kind, subject, attempt
+    ON CONFLICT (job_id, revision, kind, subject, attempt) DO UPDATE SET {
+    ", ".join(
+        f"{name} = {'least' if join == 'min' else 'greatest'}(attempts.{name}, EXCLUDED.{name})"
+        for name, join in KNOWN.items()
+    )
+}
+"""  # noqa: S608 - names from this file
