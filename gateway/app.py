@@ -1,0 +1,79 @@
+"""Where the gateway is made and joined."""
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack
+
+from aiokafka import TopicPartition
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute
+
+from gateway import problems
+from gateway.log_tail import LogTail
+from gateway.publisher import Publisher
+from gateway.request_id import RequestIds
+from gateway.routes import api
+from gateway.settings import Settings
+from gateway.signing import Signer
+from gateway.status import StatusReader
+from gateway.store import Store
+from schemas.clock import utc_now
+from schemas.events import JobRequested
+from schemas.identity import partition_of
+from stage import database, kafka
+from stage.kafka import LogEnds
+from stage.service import health_routes, serve
+from stage.settings import load
+from stage.telemetry import configure_logging
+
+NAME = "gateway"
+VIEWS = "ledger_v1"
+
+
+def main() -> None:
+    """Run until SIGTERM. Exit code 0 after a clean stop, 1 after a fault, 2 for wrong settings."""
+    raise SystemExit(asyncio.run(run(load(Settings, NAME))))
+
+
+async def run(settings: Settings) -> int:
+    """Accept jobs and show how they go."""
+    instance = settings.service_instance or f"{NAME}-{socket.gethostname()}-{os.getpid()}"
+    configure_logging(NAME, instance, settings.log_level, settings.log_format)
+    bootstrap = settings.kafka_bootstrap_servers
+    async with AsyncExitStack() as stack:
+        url = settings.database_url.get_secret_value()
+        pool = await stack.enter_async_context(await database.connect(url, schema=VIEWS, name=instance))
+        producer = await stack.enter_async_context(kafka.producer(bootstrap, instance))
+        ends = await stack.enter_async_context(LogEnds(bootstrap, instance))
+        reader = StatusReader(
+            Store(pool), ends, LogTail(bootstrap, instance, settings.scan_records), Signer(settings, utc_now)
+        )
+
+        async def database_answers() -> None:
+            await pool.fetchval("SELECT 1 FROM jobs LIMIT 1")
+
+        async def kafka_answers() -> None:
+            await ends.ends([TopicPartition(JobRequested.topic, partition_of(b""))])
+
+        app = build(Publisher(producer, settings.publish_timeout), reader,
+                    health_routes({"postgres": database_answers, "kafka": kafka_answers}))  # fmt: skip
+        return await serve(NAME, RequestIds(app), settings.host, settings.port, loops=[])
+
+
+def build(publisher: Publisher, reader: StatusReader, health: list[BaseRoute]) -> FastAPI:
+    """The HTTP application. Its docs page loads nothing from elsewhere."""
+    app = FastAPIOffline(
+        title="Darkroom", version="1", redoc_url=None,
+        description="Turns a request for pictures, sound or video into files in your own bucket.",
+    )  # fmt: skip
+
+    @app.get("/", tags=["service"], summary="Who answers here")
+    async def root() -> dict[str, str]:
+        return {"message": "Media Generation Microservice", "status": "running"}
+
+    app.include_router(api(publisher, reader, utc_now))
+    app.router.routes.extend(health)
+    problems.install(app)
+    return app

@@ -1,0 +1,114 @@
+"""Refusals and faults as RFC 9457 problem details. A prompt or any other input is never given back in one."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.request_id import request_id_of
+from stage.telemetry import get_logger
+
+log = get_logger(__name__)
+
+TYPE = "urn:darkroom:problem:"
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    reason: str
+
+    @classmethod
+    def of(cls, error: Mapping[str, Any]) -> "FieldError":
+        """A validation error, without the input that caused it."""
+        field = ".".join(str(part) for part in error["loc"]) or "body"
+        return cls(field=field[:200], reason=str(error["msg"]).removeprefix("Value error, ")[:500])
+
+
+class ProblemBody(BaseModel):
+    """What every answer of 400 and above looks like."""
+
+    type: str = Field(description="A stable name for this kind of problem: see docs/problems.md.")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[FieldError] | None = Field(None, description="With 422: every field that is wrong.")
+
+
+class Problem(Exception):
+    """A refusal or fault with its own status, to be answered as it stands."""
+
+    def __init__(
+        self, status: int, kind: str, detail: str, *, errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(detail)
+        self.status, self.kind, self.detail = status, kind, detail
+        self.errors, self.headers = list(errors), dict(headers or {})
+
+
+def invalid_fields(errors: Sequence[FieldError]) -> Problem:
+    """422: fields that cannot be meant."""
+    return Problem(422, "invalid-input", "; ".join(f"{e.field}: {e.reason}" for e in errors), errors=errors)
+
+
+def too_large(limit: int) -> Problem:
+    """413: more than we read."""
+    return Problem(413, "body-too-large", f"the body takes more than {limit} bytes")
+
+
+def no_such_job(job_id: str) -> Problem:
+    """404: never accepted, or somebody else's, which is the same to whoever asks."""
+    return Problem(404, "no-such-job", f"there is no job {job_id[:64]}")
+
+
+def unavailable(what: str, *, retry_after: int = 5, headers: Mapping[str, str] | None = None) -> Problem:
+    """503: something that we need does not answer. Try the same again."""
+    return Problem(503, "unavailable", what, headers={"Retry-After": str(retry_after)} | dict(headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Answer everything that goes wrong in `app` in this one shape."""
+
+    async def problem(request: Request, raised: Exception) -> Response:
+        assert isinstance(raised, Problem)  # noqa: S101 - for the type checker
+        return _answer(request, raised)
+
+    async def http(request: Request, raised: Exception) -> Response:
+        assert isinstance(raised, HTTPException)  # noqa: S101 - for the type checker
+        kind = HTTPStatus(raised.status_code).phrase.lower().replace(" ", "-")
+        return _answer(request, Problem(raised.status_code, kind, str(raised.detail), headers=raised.headers))
+
+    async def validation(request: Request, raised: Exception) -> Response:
+        assert isinstance(raised, RequestValidationError)  # noqa: S101 - for the type checker
+        return _answer(request, invalid_fields([FieldError.of(error) for error in raised.errors()]))
+
+    async def bug(request: Request, raised: Exception) -> Response:
+        log.error("a request failed", path=request.url.path, exc_info=raised)
+        return _answer(request, Problem(500, "internal", "something broke on our side; the request id names it"))
+
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(Exception, bug)
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    body = ProblemBody(
+        type=TYPE + problem.kind, title=HTTPStatus(problem.status).phrase, status=problem.status,
+        detail=problem.detail, instance=request.url.path, request_id=request_id_of(request),
+        errors=problem.errors or None,
+    )  # fmt: skip
+    return JSONResponse(
+        body.model_dump(exclude_none=True), status_code=problem.status, headers=problem.headers,
+        media_type="application/problem+json",
+    )  # fmt: skip

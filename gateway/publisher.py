@@ -1,0 +1,40 @@
+"""Accepting a job: once this returns, Kafka has it."""
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from schemas.events import JobRequested
+from schemas.wire import RecordTooLargeError, encode
+from stage.kafka import publish
+from stage.telemetry import get_logger
+
+log = get_logger(__name__)
+
+
+class NotAcknowledgedError(Exception):
+    """Kafka did not say in time that it has the request. It may have it nevertheless: unknown, not failed."""
+
+
+class Publisher:
+    """Publishes requests."""
+
+    def __init__(self, producer: AIOKafkaProducer, timeout: float) -> None:
+        self._producer, self._timeout = producer, timeout
+
+    async def accept(self, requested: JobRequested) -> None:
+        """Return once every in-sync replica has the request. Under one id it may be said again at any time.
+
+        Raises `NotAcknowledgedError`, and `RecordTooLargeError` when it does not fit a record.
+        """
+        record = encode(requested, source="gateway")
+        try:
+            async with asyncio.timeout(self._timeout):
+                await publish(self._producer, [record])
+        except (KafkaError, TimeoutError) as fault:
+            log.warning("a request was not acknowledged", job_id=str(requested.job_id), fault=type(fault).__name__)
+            raise NotAcknowledgedError from fault
+
+
+__all__ = ["NotAcknowledgedError", "Publisher", "RecordTooLargeError"]

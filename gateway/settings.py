@@ -1,0 +1,36 @@
+"""What the gateway must be told, as GATEWAY_* variables and the original's S3_* names."""
+
+from ipaddress import ip_address
+from typing import Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from stage.bucket import BucketSettings
+from stage.settings import ServiceSettings
+
+
+class Settings(ServiceSettings, BucketSettings):
+    """The gateway's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(validation_alias=AliasChoices("GATEWAY_DATABASE_URL", "DATABASE_URL"))
+    port: int = Field(8000, ge=1, le=65_535)
+    auth: Literal["open"]  # open: everybody is the tenant `dev`; never off loopback
+    auth_open_behind_loopback: bool = False  # in a container: the port is published on loopback only
+    publish_timeout: float = Field(10, gt=0, le=60)  # seconds to wait for Kafka's acknowledgement
+    scan_records: int = Field(5_000, ge=1)  # of the log, read at most to find a job that the ledger has not reached
+
+    @model_validator(mode="after")
+    def _refuse_open_doors(self) -> Self:
+        if not self.auth_open_behind_loopback and not _is_loopback(self.host):
+            raise ValueError(f"GATEWAY_AUTH=open lets everybody in, so GATEWAY_HOST must be loopback, not {self.host}")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
