@@ -1,0 +1,1 @@
+"""The commands of `darkroom`, by what they need: what runs in a container imports nothing of the local stack."""

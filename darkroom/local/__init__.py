@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL, S3 and the services as processes of this machine."""

@@ -1,0 +1,48 @@
+"""What other terminals do with a running home: ask how it is, and end it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from darkroom.local.home import sole_supervisor, supervisor_of
+from darkroom.local.part import LocalError
+from darkroom.local.processes import as_it_is, end_leftovers
+from darkroom.local.state import PartState, read_state
+
+GONE_WITHIN = 15.0  # seconds: a supervisor promises 10
+
+
+def parts_of(home: Path) -> list[PartState]:
+    """Every part of `home` as it really is now; none when it never ran."""
+    written = read_state(home)
+    supervised = supervisor_of(home) is not None
+    return [as_it_is(part, supervised) for part in written.parts] if written else []
+
+
+def end(home: Path) -> str:
+    """End the supervisor of `home` and all its parts, or what a killed one left; say in a line what was done."""
+    supervisor = supervisor_of(home)
+    if supervisor is not None:
+        _end_supervisor(home, supervisor)
+        return f"Stopped what ran in {home}."
+    written = read_state(home)
+    if written is None:
+        return f"Nothing runs in {home}."
+    with sole_supervisor(home):
+        ended = end_leftovers(written.parts)
+    if ended:
+        return f"Ended what a killed run had left in {home}: {', '.join(part.name for part in ended)}."
+    return f"Nothing runs in {home}."
+
+
+def _end_supervisor(home: Path, pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    deadline = time.monotonic() + GONE_WITHIN
+    while supervisor_of(home) is not None:
+        if time.monotonic() > deadline:
+            raise LocalError(f"the supervisor (pid {pid}) has not ended within {GONE_WITHIN:.0f} s: `kill -9 {pid}`")
+        time.sleep(0.05)
