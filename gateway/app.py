@@ -1,9 +1,9 @@
 """Where the gateway is made and joined."""
 
-import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 from aiokafka import TopicPartition
 from fastapi import FastAPI
@@ -24,7 +24,7 @@ from schemas.events import JobRequested
 from schemas.identity import partition_of
 from stage import database, kafka
 from stage.kafka import LogEnds
-from stage.service import health_routes, serve
+from stage.service import health_routes, run_to_end, serve
 from stage.settings import load
 from stage.telemetry import configure_logging
 
@@ -32,9 +32,9 @@ NAME = "gateway"
 VIEWS = "ledger_v1"
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run until SIGTERM. Exit code 0 after a clean stop, 1 after a fault, 2 for wrong settings."""
-    raise SystemExit(asyncio.run(run(load(Settings, NAME))))
+    run_to_end(run(load(Settings, NAME)))
 
 
 async def run(settings: Settings) -> int:

@@ -14,7 +14,7 @@ from schemas.identity import job_id_of
 
 BODY_BYTES = 128 * 1_024
 PROMPT_BYTES = 64 * 1_024
-KEY = re.compile(r"[\x21-\x7e]{1,255}")
+KEY = re.compile(r"[\x20-\x7e]{1,255}")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # all but tab and line ends
 
 

@@ -1,7 +1,7 @@
 """Where the generator is made and joined."""
 
-import asyncio
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 from generator_service.calls import Capability
 from generator_service.handlers import TOPICS, Handlers
@@ -13,19 +13,20 @@ from generator_service.tables import SCHEMA
 from generator_service.worker import Worker
 from schemas.clock import utc_now
 from stage.app import Stage
+from stage.service import run_to_end
 from stage.settings import load, refuse
 from stage.work import Beats, Workers
 
 NAME = "generator"
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run until SIGTERM. Exit code 0 after a clean stop, 1 after a fault, 2 for wrong settings."""
     settings = load(Settings, NAME)
     if settings.media_generator_provider not in PROVIDERS:
         known = ", ".join(PROVIDERS)
         refuse(NAME, "MEDIA_GENERATOR_PROVIDER", f"{settings.media_generator_provider!r} is not known; known: {known}")
-    raise SystemExit(asyncio.run(run(settings)))
+    run_to_end(run(settings))
 
 
 async def run(settings: Settings) -> int:

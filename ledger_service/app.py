@@ -1,20 +1,21 @@
 """Where the ledger is made and joined."""
 
-import asyncio
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 from ledger_service.handlers import TOPICS, on_facts
 from ledger_service.settings import Settings
 from ledger_service.tables import SCHEMA
 from stage.app import Stage
+from stage.service import run_to_end
 from stage.settings import load
 
 NAME = "ledger"
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run until SIGTERM. Exit code 0 after a clean stop, 1 after a fault, 2 for wrong settings."""
-    raise SystemExit(asyncio.run(run(load(Settings, NAME))))
+    run_to_end(run(load(Settings, NAME)))
 
 
 async def run(settings: Settings) -> int:

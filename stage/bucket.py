@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 class BucketSettings(BaseSettings):
     """Where the bucket is, under the original's names. An empty endpoint means AWS."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     s3_endpoint_url: str = Field("", validation_alias="S3_ENDPOINT_URL")
     s3_public_endpoint_url: str = Field("", validation_alias="S3_PUBLIC_ENDPOINT_URL")  # as people's browsers see it

@@ -41,18 +41,27 @@ SESSION = {
 
 
 async def connect(url: str, *, schema: str, name: str, size: int = 4) -> Pool:
-    """A pool whose sessions see `schema` first. Waits for PostgreSQL to answer, saying so, as long as it takes."""
+    """A pool whose sessions see `schema` first. Waits for PostgreSQL to answer, saying so, as long as it takes.
+
+    Ends the process with exit code 1 when the schema has no tables yet: that is for people to cure.
+    """
+    pool = await asyncpg.create_pool(
+        url, min_size=0, max_size=size, command_timeout=30, timeout=10, init=_init, reset=_keep,
+        server_settings=SESSION | {"search_path": schema, "application_name": name},
+    )  # fmt: skip
     delay = 0.2
     while True:
         try:
-            return await asyncpg.create_pool(
-                url, min_size=1, max_size=size, command_timeout=30, timeout=10, init=_init, reset=_keep,
-                server_settings=SESSION | {"search_path": schema, "application_name": name},
-            )  # fmt: skip
+            migrated = await pool.fetchval("SELECT to_regclass('offsets')")
         except PASSING as fault:
             log.warning("PostgreSQL does not answer yet", error=str(fault), next_try_in_s=delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, 5)
+        else:
+            if migrated is None:
+                log.critical("the schema has no tables: run `darkroom database migrate`", schema=schema)
+                raise SystemExit(1)
+            return pool
 
 
 async def _init(connection: Connection) -> None:

@@ -5,11 +5,12 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -58,6 +59,12 @@ async def _answer(check: Check) -> str:
     return "ok"
 
 
+def run_to_end(service: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a service and end the process with the exit code it returns."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        raise SystemExit(runner.run(service))
+
+
 async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]) -> int:
     """Serve `app` and run `loops` until SIGTERM or SIGINT. Returns the exit code: 0, or 1 when a loop failed."""
     stopping = asyncio.Event()
@@ -98,7 +105,13 @@ def _exit_code(tasks: Sequence["asyncio.Task[None]"]) -> int:
 
 def _listen(name: str, host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=2_048, reuse_port=False)
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        # Named as TCP: otherwise asyncio leaves small answers to wait for the other side's delayed acknowledgement.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2_048)
+        return listening
     except OSError as fault:
         print(f"{name}: cannot listen on {host}:{port}: {fault.strerror}: free it or set another port", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None

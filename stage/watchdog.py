@@ -1,6 +1,7 @@
 """Notices a consumer that stopped without saying so, and ends the process: a supervisor starts it again."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
@@ -52,7 +53,9 @@ class Watchdog:
             if clock() - since > PATIENCE:
                 raise ConsumerStuckError(f"{now.lag} records wait and none was read for {PATIENCE:.0f} s")
             before = now
-            await _sleep(stopping, LOOK_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await stopping.wait()
 
     async def _look(self) -> Look:
         following = dict(self._consumer.following)
@@ -66,6 +69,3 @@ class Watchdog:
         self.lag = sum(max(0, end - following[place]) for place, end in ends.items())
         return Look(self.lag, self._consumer.batches, excused)
 
-
-async def _sleep(stopping: asyncio.Event, seconds: float) -> None:
-    await asyncio.wait([asyncio.ensure_future(stopping.wait())], timeout=seconds)

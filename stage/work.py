@@ -59,10 +59,11 @@ class Workers(Generic[Claim, Result]):
             for task in self._tasks:
                 task.cancel()
             recorder.cancel()
-        if self._results:
-            await self._beats.record(self._results)
         if self._bug is not None:
             raise self._bug
+        if self._results:
+            await self._beats.record(self._results)
+            self._beats.recorded()
 
     async def _claim_some(self) -> bool:
         """Fill the free slots. False when nothing is due."""
@@ -107,7 +108,11 @@ class Workers(Generic[Claim, Result]):
                     self._beats.recorded()
                     pause = 0.2
                 except PASSING as fault:
-                    self._results = [*results, *self._results]
+                    self._results[:0] = results
                     log.warning("results wait to be recorded", work=self._beats.name, fault=type(fault).__name__)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 5)
+                except Exception as bug:  # noqa: BLE001 - as in `_work_one`
+                    self._bug = bug
+                    self.wake()
+                    return

@@ -1,11 +1,12 @@
 """Where the uploader is made and joined."""
 
-import asyncio
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 from schemas.clock import utc_now
 from stage.app import Stage
 from stage.bucket import bucket_client
+from stage.service import run_to_end
 from stage.settings import load
 from stage.work import Beats, Workers
 from uploader_service.fetch import Fetcher
@@ -18,9 +19,9 @@ from uploader_service.worker import Worker
 NAME = "uploader"
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run until SIGTERM. Exit code 0 after a clean stop, 1 after a fault, 2 for wrong settings."""
-    raise SystemExit(asyncio.run(run(load(Settings, NAME))))
+    run_to_end(run(load(Settings, NAME)))
 
 
 async def run(settings: Settings) -> int:

@@ -48,15 +48,17 @@ def connections(ports: Mapping[str, int], passwords: Mapping[str, str]) -> dict[
         "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{ports['kafka']}",
         REPLICATION: "1",  # there is one broker
         **{database_setting(role): f"postgresql://{role}:{passwords[role]}@{database}" for role in SERVICES},
-        # The fake provider's media lie at the generators themselves, inside the network.
-        "UPLOADER_ALLOWED_PRIVATE": ",".join(
-            f"{HOST}:{port}" for name, port in ports.items() if name.startswith("generator-")
-        ),
         "S3_ENDPOINT_URL": s3_url,
         "S3_PUBLIC_ENDPOINT_URL": s3_url,
         "S3_ACCESS_KEY_ID": ACCESS_KEY,
         "S3_SECRET_ACCESS_KEY": passwords["s3"],
     }
+
+
+def media_hosts(ports: Mapping[str, int]) -> dict[str, str]:
+    """The setting that lets uploaders fetch the fake provider's media: they lie at the generators themselves."""
+    hosts = [f"{HOST}:{port}" for name, port in ports.items() if name.startswith("generator-")]
+    return {"UPLOADER_ALLOWED_PRIVATE": ",".join(hosts)}
 
 
 def service_part(name: str, service: str, port: int, environ: Mapping[str, str]) -> Part:

@@ -16,7 +16,15 @@ from darkroom.local.part import Part
 from darkroom.local.postgres import admin_url, postgres_part
 from darkroom.local.processes import end_leftovers
 from darkroom.local.s3 import s3_part
-from darkroom.local.services import ACCESS_KEY, DEFAULTS, connections, full_name, instances, service_part
+from darkroom.local.services import (
+    ACCESS_KEY,
+    DEFAULTS,
+    connections,
+    full_name,
+    instances,
+    media_hosts,
+    service_part,
+)
 from darkroom.local.state import PartState, read_state
 from darkroom.local.supervisor import Supervisor
 from darkroom.steps import ADMIN_DATABASE, SERVICES, apply_topics, create_bucket, prepare_everything, prepare_tables
@@ -36,12 +44,14 @@ class Stack:
 
     `environ` is what any process of the system must be told to work with it. Everything is stopped at the end, however
     that comes. `LocalError` escapes from the start when something cannot run, and nothing is left running.
+    Without `servers` only the services run, against the servers that `environ` names.
     """
 
     def __init__(
         self,
         home: Path,
         *,
+        servers: bool = True,
         services: bool = True,
         replicas: Mapping[str, int] | None = None,
         ports: Mapping[str, int] | None = None,
@@ -51,7 +61,7 @@ class Stack:
         self.home = home.absolute()
         self.environ = {**DEFAULTS, **(os.environ if environ is None else environ)}
         self.ports = dict(ports or {})  # the wanted ones; all of them once it runs
-        self._services = services
+        self._servers, self._services = servers, services
         self._instances = instances(replicas or {})
         self._say = say
         self._supervisor = Supervisor(self.home, say)
@@ -61,8 +71,11 @@ class Stack:
         self._lock.enter_context(sole_supervisor(self.home))
         try:
             await self._end_leftovers()
-            self.ports = claim_ports(self.home, (*SERVER_PORTS, *self._instances), self.ports)
-            await self._start_servers()
+            wanted = (*SERVER_PORTS, *self._instances) if self._servers else tuple(self._instances)
+            self.ports = claim_ports(self.home, wanted, self.ports)
+            if self._servers:
+                await self._start_servers()
+            self.environ |= media_hosts(self.ports)
             if self._services:
                 await self.start_services()
         except BaseException:
