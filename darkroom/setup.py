@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from schemas.topics import Topic, topics
 from stage.bucket import BucketSettings, bucket_client
+from stage.settings import KafkaSettings
 
 ROOT = Path(__file__).parent.parent
 OWNERS = ("generator", "uploader", "ledger")
@@ -104,12 +105,12 @@ async def migrate(urls: Mapping[str, str]) -> None:
             await asyncio.to_thread(command.upgrade, alembic_config(service, urls[service]), "head")
 
 
-async def apply_topics(bootstrap: str, replication: int) -> list[str]:
+async def apply_topics(access: KafkaSettings, replication: int) -> list[str]:
     """Make the topics that are missing and set the settings of those that are there. Returns the names made.
 
     Raises `SetupError` for a topic with another number of partitions: its keys would go elsewhere.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**access.kafka_client_options())
     await admin.start()
     try:
         wanted = {topic.name: topic for topic in topics(replication)}

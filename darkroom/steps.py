@@ -49,14 +49,19 @@ async def migrate(environ: Mapping[str, str], services: Iterable[str] = WITH_TAB
 
 async def apply_topics(environ: Mapping[str, str]) -> None:
     """Every topic, with the settings it must have."""
-    bootstrap = need(environ, "KAFKA_BOOTSTRAP_SERVERS")
+    need(environ, "KAFKA_BOOTSTRAP_SERVERS")
     copies = environ.get(REPLICATION) or "3"  # what production needs: fewer must be asked for
     if not (copies.isascii() and copies.isdigit() and int(copies)):
         raise WrongSettingError(f"{REPLICATION} is {copies!r}: give the number of copies")
     from darkroom import setup
+    from stage.settings import KafkaSettings
 
+    try:
+        access = KafkaSettings.model_validate(environ)
+    except ValueError as wrong:
+        raise WrongSettingError(f"a KAFKA_ setting is wrong: {wrong}") from wrong
     with _reaching("Kafka", "KAFKA_BOOTSTRAP_SERVERS"):
-        await setup.apply_topics(bootstrap, int(copies))
+        await setup.apply_topics(access, int(copies))
 
 
 async def create_bucket(environ: Mapping[str, str]) -> None:

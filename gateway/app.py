@@ -41,14 +41,13 @@ async def run(settings: Settings) -> int:
     """Accept jobs and show how they go."""
     instance = settings.service_instance or f"{NAME}-{socket.gethostname()}-{os.getpid()}"
     configure_logging(NAME, instance, settings.log_level, settings.log_format)
-    bootstrap = settings.kafka_bootstrap_servers
     async with AsyncExitStack() as stack:
         url = settings.database_url.get_secret_value()
         pool = await stack.enter_async_context(await database.connect(url, schema=VIEWS, name=instance))
-        producer = await stack.enter_async_context(kafka.producer(bootstrap, instance))
-        ends = await stack.enter_async_context(LogEnds(bootstrap, instance))
+        producer = await stack.enter_async_context(kafka.producer(settings, instance))
+        ends = await stack.enter_async_context(LogEnds(settings, instance))
         reader = StatusReader(
-            Store(pool), ends, LogTail(bootstrap, instance, settings.scan_records), Signer(settings, utc_now)
+            Store(pool), ends, LogTail(settings, instance, settings.scan_records), Signer(settings, utc_now)
         )
 
         async def database_answers() -> None:

@@ -4,12 +4,12 @@ import re
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from gateway.problems import FieldError, invalid_fields, too_large
 from schemas.catalogue import catalogue
-from schemas.events import Seed
+from schemas.events import Input, Moment, Seed
 from schemas.identity import job_id_of
 
 BODY_BYTES = 128 * 1_024
@@ -73,13 +73,13 @@ class JobAsk(BaseModel):
     output_format: str | None = Field(
         None, pattern="^[a-z0-9]{1,10}$", description="Such as jpg, png or webp. The model's own choice when missing."
     )
-    input: Annotated[dict[str, JsonValue], AfterValidator(_plain_everywhere)] = Field(
+    input: Annotated[Input, AfterValidator(_plain_everywhere)] = Field(
         default_factory=dict, description="What else this model takes."
     )
     metadata: dict[Annotated[Plain, Field(min_length=1, max_length=64)], Annotated[Plain, Field(max_length=512)]] = (
         Field(default_factory=dict, max_length=50, description="Words of your own, given back in status and events.")
     )
-    deadline: AwareDatetime | None = Field(
+    deadline: Moment | None = Field(
         None, description="After this nothing more is asked of a provider. What was paid for is stored anyway."
     )
 

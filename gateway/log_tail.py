@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.events import Event, JobRequested
 from schemas.wire import NewerVersionError, Position, UnreadableRecordError, decode
+from stage.settings import KafkaSettings
 
 SCAN_SECONDS = 5.0
 
@@ -17,8 +18,8 @@ class TooFarBehindError(Exception):
 class LogTail:
     """Reads single stretches of job.requested. One at a time: a miss is rare and short."""
 
-    def __init__(self, bootstrap: str, name: str, most: int) -> None:
-        self._bootstrap, self._name, self._most = bootstrap, name, most
+    def __init__(self, access: KafkaSettings, name: str, most: int) -> None:
+        self._access, self._name, self._most = access, name, most
         self._one_at_a_time = asyncio.Lock()
 
     async def find(self, key: bytes, partition: int, start: int, end: int) -> JobRequested | None:
@@ -29,7 +30,7 @@ class LogTail:
         if end - start > self._most:
             raise TooFarBehindError
         async with self._one_at_a_time, asyncio.timeout(SCAN_SECONDS):
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, client_id=f"{self._name}-tail")
+            consumer = AIOKafkaConsumer(**self._access.kafka_client_options(), client_id=f"{self._name}-tail")
             await consumer.start()
             try:
                 return await _scan(consumer, key, TopicPartition(JobRequested.topic, partition), start, end)

@@ -17,6 +17,7 @@ from stage.telemetry import get_logger
 log = get_logger(__name__)
 
 TYPE = "urn:darkroom:problem:"
+MOST_ERRORS = 50  # more than a body has fields of ours; a bad `metadata` could have thousands
 
 
 class FieldError(BaseModel):
@@ -57,7 +58,8 @@ class Problem(Exception):
 
 
 def invalid_fields(errors: Sequence[FieldError]) -> Problem:
-    """422: fields that cannot be meant."""
+    """422: fields that cannot be meant; of very many the first."""
+    errors = errors[:MOST_ERRORS]
     return Problem(422, "invalid-input", "; ".join(f"{e.field}: {e.reason}" for e in errors), errors=errors)
 
 

@@ -3,11 +3,11 @@
 from ipaddress import ip_address
 from typing import Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from stage.bucket import BucketSettings
-from stage.settings import ServiceSettings
+from stage.settings import DatabaseUrl, ServiceSettings
 
 
 class Settings(ServiceSettings, BucketSettings):
@@ -15,7 +15,7 @@ class Settings(ServiceSettings, BucketSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="ignore")
 
-    database_url: SecretStr = Field(validation_alias=AliasChoices("GATEWAY_DATABASE_URL", "DATABASE_URL"))
+    database_url: DatabaseUrl = Field(validation_alias=AliasChoices("GATEWAY_DATABASE_URL", "DATABASE_URL"))
     port: int = Field(8000, ge=1, le=65_535)
     auth: Literal["open"]  # open: everybody is the tenant `dev`; never off loopback
     auth_open_behind_loopback: bool = False  # in a container: the port is published on loopback only

@@ -38,8 +38,7 @@ class Stage:
         instance = settings.service_instance or f"{name}-{socket.gethostname()}-{os.getpid()}"
         configure_logging(name, instance, settings.log_level, settings.log_format)
         pool = await database.connect(url.get_secret_value(), schema=schema, name=instance)
-        bootstrap = settings.kafka_bootstrap_servers
-        async with pool, kafka.producer(bootstrap, instance) as producer, LogEnds(bootstrap, instance) as ends:
+        async with pool, kafka.producer(settings, instance) as producer, LogEnds(settings, instance) as ends:
             yield cls(name, instance, settings, pool, Relay(pool, producer), ends)
 
     async def serve(
@@ -52,7 +51,7 @@ class Stage:
             heard()
             self.relay.wake()
 
-        reader = Reader(self.name, self.settings.service_instance, self.settings.kafka_bootstrap_servers, topics)
+        reader = Reader(self.name, self.settings.service_instance, self.settings, topics)
         consumer = Consumer(reader, self.pool, self.ends, handle=handle, heard=wake_all)
 
         async def database_answers() -> None:

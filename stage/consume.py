@@ -21,6 +21,7 @@ from schemas.wire import Position, Record, UnreadableRecordError, dead_letter, d
 from stage import offsets, outbox
 from stage.database import PASSING, Connection, Pool
 from stage.kafka import LogEnds, cluster_id
+from stage.settings import KafkaSettings
 from stage.sift import Partition, sift
 from stage.telemetry import get_logger
 
@@ -52,7 +53,7 @@ class Reader:
 
     service: str
     instance: str
-    bootstrap: str
+    access: KafkaSettings
     topics: Sequence[str]
 
 
@@ -82,8 +83,8 @@ class Consumer:
     async def run(self, stopping: asyncio.Event) -> None:
         """Read until `stopping`. Ends with an exception only when the service must not go on."""
         broker = KafkaBroker(
-            self._reader.bootstrap, client_id=self._reader.instance or self._reader.service, consumer_only=True,
-            apply_types=False, graceful_timeout=5, allow_auto_create_topics=False, logger=None,
+            self._reader.access.kafka_bootstrap_servers, client_id=self._reader.instance or self._reader.service,
+            consumer_only=True, apply_types=False, graceful_timeout=5, allow_auto_create_topics=False, logger=None,
         )  # fmt: skip
         self._subscribe(broker)
         await self._start(broker)
@@ -115,7 +116,7 @@ class Consumer:
                 await broker.connect()
                 config = broker.config.broker_config
                 options = config.builder.keywords  # type: ignore[attr-defined]
-                config.builder = partial(_PatientConsumer, **options)
+                config.builder = partial(_PatientConsumer, **options | self._reader.access.kafka_client_options())
                 return await broker.start()
             except KafkaError as fault:
                 log.warning("Kafka does not answer yet", error=type(fault).__name__, next_try_in_s=delay)
@@ -169,7 +170,7 @@ class Consumer:
         async with self._checking:
             wanted = [TopicPartition(*place) for place in sorted(places)]
             begins, ends = await self._ends.beginnings(wanted), await self._ends.ends(wanted)
-            cluster = await cluster_id(self._reader.bootstrap)
+            cluster = await cluster_id(self._reader.access)
             async with self._pool.acquire() as connection, connection.transaction():
                 known = await offsets.stored(connection, wanted)
                 new = {place: begins[place] for place in wanted if place not in known}

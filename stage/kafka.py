@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.wire import Record
+from stage.settings import KafkaSettings
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -18,13 +19,13 @@ PUBLISH_SECONDS = 15.0
 
 
 @asynccontextmanager
-async def producer(bootstrap: str, name: str) -> AsyncIterator[AIOKafkaProducer]:
+async def producer(access: KafkaSettings, name: str) -> AsyncIterator[AIOKafkaProducer]:
     """A started producer with acks=all. Waits for Kafka to answer, saying so.
 
     Idempotence stays off: one oversize record would block aiokafka's producer for good, and facts carry ids.
     """
     started = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, client_id=name, acks="all", enable_idempotence=False,
+        **access.kafka_client_options(), client_id=name, acks="all", enable_idempotence=False,
         linger_ms=0, max_request_size=1_048_576, request_timeout_ms=10_000,
     )  # fmt: skip
     await _start(started)
@@ -61,9 +62,9 @@ async def publish(client: AIOKafkaProducer, records: Iterable[Record]) -> None:
         await asyncio.gather(*acks)
 
 
-async def cluster_id(bootstrap: str) -> str:
+async def cluster_id(access: KafkaSettings) -> str:
     """The id that names this cluster's log: another id means other offsets."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**access.kafka_client_options())
     await admin.start()
     try:
         return str((await admin.describe_cluster())["cluster_id"])
@@ -74,8 +75,8 @@ async def cluster_id(bootstrap: str) -> str:
 class LogEnds:
     """Asks where partitions end, on a client that never fetches: a fetching one answers half a second late."""
 
-    def __init__(self, bootstrap: str, name: str) -> None:
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id=f"{name}-ends")
+    def __init__(self, access: KafkaSettings, name: str) -> None:
+        self._consumer = AIOKafkaConsumer(**access.kafka_client_options(), client_id=f"{name}-ends")
 
     async def __aenter__(self) -> "LogEnds":
         await _start(self._consumer)

@@ -67,6 +67,7 @@ def run_to_end(service: Coroutine[Any, Any, int]) -> NoReturn:
 
 async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]) -> int:
     """Serve `app` and run `loops` until SIGTERM or SIGINT. Returns the exit code: 0, or 1 when a loop failed."""
+    listening = _listen(name, host, port)  # before anything runs that would have to be stopped again
     stopping = asyncio.Event()
     for stop in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stop, stopping.set)
@@ -74,7 +75,7 @@ async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]
                             timeout_graceful_shutdown=5)  # fmt: skip
     server = _Server(config)
     tasks = [asyncio.create_task(_named(loop, stopping), name=str(loop)) for loop in loops]
-    web = asyncio.create_task(server.serve(sockets=[_listen(name, host, port)]))
+    web = asyncio.create_task(server.serve(sockets=[listening]))
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
     gc.set_threshold(100_000, 50, 1_000)  # decoding and folding went 3 to 6 times faster

@@ -1,24 +1,63 @@
 """What a service must be told. Read once, in `main()`, and passed down."""
 
+import ssl
 import sys
-from typing import NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 S = TypeVar("S", bound=BaseSettings)
 
 
-class ServiceSettings(BaseSettings):
-    """What every service must be told. A service adds its own under its prefix."""
+class KafkaSettings(BaseSettings):
+    """How Kafka is reached: bare on a laptop, with TLS and a password at a managed one."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     kafka_bootstrap_servers: str = Field(validation_alias="KAFKA_BOOTSTRAP_SERVERS", min_length=1)
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", validation_alias="KAFKA_SECURITY_PROTOCOL"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", validation_alias="KAFKA_SASL_MECHANISM"
+    )
+    kafka_sasl_username: str = Field("", validation_alias="KAFKA_SASL_USERNAME")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), validation_alias="KAFKA_SASL_PASSWORD")
+    kafka_ssl_cafile: str = Field("", validation_alias="KAFKA_SSL_CAFILE")  # empty: what the system trusts
+
+    def kafka_client_options(self) -> dict[str, Any]:
+        """What any aiokafka client must be given to get in."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.kafka_bootstrap_servers,
+            "security_protocol": self.kafka_security_protocol,
+        }
+        if self.kafka_security_protocol.endswith("SSL"):
+            options["ssl_context"] = ssl.create_default_context(cafile=self.kafka_ssl_cafile or None)
+        if self.kafka_security_protocol.startswith("SASL"):
+            options["sasl_mechanism"] = self.kafka_sasl_mechanism
+            options["sasl_plain_username"] = self.kafka_sasl_username
+            options["sasl_plain_password"] = self.kafka_sasl_password.get_secret_value()
+        return options
+
+
+class ServiceSettings(KafkaSettings):
+    """What every service must be told. A service adds its own under its prefix."""
+
     service_instance: str = Field("", validation_alias="SERVICE_INSTANCE")  # a replica's stable name
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field("json", validation_alias="LOG_FORMAT", pattern="^(json|console)$")
     host: str = "127.0.0.1"
+
+
+def _postgresql(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql://")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
+"""Where a service's own schema is. What is no such URL would look like a database that does not answer yet."""
 
 
 class StageSettings(ServiceSettings):

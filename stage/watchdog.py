@@ -68,4 +68,3 @@ class Watchdog:
             return Look(0, self._consumer.batches, excused=True)
         self.lag = sum(max(0, end - following[place]) for place, end in ends.items())
         return Look(self.lag, self._consumer.batches, excused)
-

@@ -18,6 +18,7 @@ SLOTS = 64
 CLAIM_AT_LEAST = 16  # after saturation each freed slot would claim one row: 16 gave 243 outputs/s, 1 gave 191
 POLL_SECONDS = 0.5
 STOP_SECONDS = 5.0
+LAST_RECORD_SECONDS = 2.0  # with STOP_SECONDS below the 8 s that a service has to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Beats(Generic[Claim, Result]):
 
 
 class Workers(Generic[Claim, Result]):
-    """Keeps up to `slots` claims in work. An exception out of `work` is a bug and ends `run`."""
+    """Keeps up to `slots` claims in work. An exception that waiting cannot cure, out of any beat, ends `run`."""
 
     def __init__(self, beats: Beats[Claim, Result], slots: int = SLOTS) -> None:
         self._beats, self._slots = beats, slots
@@ -45,32 +46,41 @@ class Workers(Generic[Claim, Result]):
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._bug: Exception | None = None
+        self._over = False
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until `stopping`; what is in work then may finish and is recorded, for `STOP_SECONDS` at most."""
-        recorder = asyncio.create_task(self._record_for_ever())
+        """Work until `stopping`; what is in work then may finish and is recorded, for `STOP_SECONDS` at most.
+
+        A bug ends it the same way: nothing new is claimed, what is done is recorded, then the bug is raised.
+        """
+        recorder = asyncio.create_task(self._record_until_over())
         try:
-            while not stopping.is_set() and self._bug is None:
-                if not await self._claim_some():
-                    await self.wake.wait(POLL_SECONDS)
+            await self._claim_until(stopping)
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            self._over = True
+            self._recordable()
+            await asyncio.wait([recorder], timeout=LAST_RECORD_SECONDS)
         finally:
-            for task in self._tasks:
+            for task in (*self._tasks, recorder):
                 task.cancel()
-            recorder.cancel()
         if self._bug is not None:
             raise self._bug
-        if self._results:
-            await self._beats.record(self._results)
-            self._beats.recorded()
 
-    async def _claim_some(self) -> bool:
+    async def _claim_until(self, stopping: asyncio.Event) -> None:
+        try:
+            while not stopping.is_set() and self._bug is None:
+                if not await self._claim_some(stopping):
+                    await self.wake.wait(POLL_SECONDS)
+        except Exception as bug:  # noqa: BLE001 - `run` raises it once what is done has been recorded
+            self._bug = bug
+
+    async def _claim_some(self, stopping: asyncio.Event) -> bool:
         """Fill the free slots. False when nothing is due."""
         while self._slots - len(self._tasks) < min(CLAIM_AT_LEAST, self._slots):
             await self._done.wait(POLL_SECONDS)
-            if self._bug is not None:
-                return False
+            if self._bug is not None or stopping.is_set():
+                return True
         free = self._slots - len(self._tasks)
         try:
             claims = await self._beats.claim(free)
@@ -96,23 +106,26 @@ class Workers(Generic[Claim, Result]):
             self._bug = bug
             self.wake()
 
-    async def _record_for_ever(self) -> None:
+    async def _record_until_over(self) -> None:
         """One committer takes what has gathered: batches form by themselves under load."""
+        try:
+            while not self._over:
+                await self._recordable.wait(POLL_SECONDS)
+                await self._record_all()
+        except Exception as bug:  # noqa: BLE001 - as in `_work_one`: going on would work and never record
+            self._bug = bug
+            self.wake()
+
+    async def _record_all(self) -> None:
         pause = 0.2
-        while True:
-            await self._recordable.wait(POLL_SECONDS)
-            while self._results:
-                results, self._results = self._results, []
-                try:
-                    await self._beats.record(results)
-                    self._beats.recorded()
-                    pause = 0.2
-                except PASSING as fault:
-                    self._results[:0] = results
-                    log.warning("results wait to be recorded", work=self._beats.name, fault=type(fault).__name__)
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, 5)
-                except Exception as bug:  # noqa: BLE001 - as in `_work_one`
-                    self._bug = bug
-                    self.wake()
-                    return
+        while self._results:
+            results, self._results = self._results, []
+            try:
+                await self._beats.record(results)
+                self._beats.recorded()
+                pause = 0.2
+            except PASSING as fault:
+                self._results[:0] = results
+                log.warning("results wait to be recorded", work=self._beats.name, fault=type(fault).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5)

@@ -11,6 +11,7 @@ from aiobotocore.session import get_session
 
 from darkroom.local.ports import claim
 from stage.kafka import cluster_id
+from stage.settings import KafkaSettings
 
 COMPOSE = Path(__file__).parent.parent / "docker-compose.yml"
 PASSWORD = "in-containers"
@@ -76,7 +77,7 @@ def _addresses(ports: Mapping[str, int]) -> dict[str, str]:
 
 async def _answering(addresses: Mapping[str, str]) -> None:
     """Return once all three answer."""
-    await _until(lambda: cluster_id(addresses["KAFKA_BOOTSTRAP_SERVERS"]))
+    await _until(lambda: cluster_id(KafkaSettings.model_validate(addresses)))
 
     async def postgres() -> None:
         await (await asyncpg.connect(addresses["DARKROOM_ADMIN_DATABASE_URL"])).close()
