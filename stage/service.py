@@ -84,7 +84,11 @@ async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]
     await asyncio.wait([halt, web, *tasks], return_when=asyncio.FIRST_COMPLETED)
     stopping.set()
     server.should_exit = True
-    await asyncio.wait([web, *tasks], timeout=STOP_SECONDS)
+    _, late = await asyncio.wait([web, *tasks], timeout=STOP_SECONDS)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=1)
     return _exit_code([web, *tasks])
 
 
@@ -95,9 +99,7 @@ async def _named(loop: Loop, stopping: asyncio.Event) -> None:
 def _exit_code(tasks: Sequence["asyncio.Task[None]"]) -> int:
     code = 0
     for task in tasks:
-        if not task.done():
-            task.cancel()
-        elif not task.cancelled() and (fault := task.exception()):
+        if task.done() and not task.cancelled() and (fault := task.exception()):
             log.critical("stopped by a fault", fault=type(fault).__name__, reason=str(fault), exc_info=fault)
             code = 1
     log.info("stopped", exit_code=code)
