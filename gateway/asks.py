@@ -33,6 +33,8 @@ def _bounded(text: str) -> str:
 
 
 Plain = Annotated[str, AfterValidator(_plain)]
+Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain)]
+Words = Annotated[str, Field(max_length=512), AfterValidator(_plain)]
 
 
 def _plain_everywhere(value: Any) -> Any:
@@ -76,8 +78,8 @@ class JobAsk(BaseModel):
     input: Annotated[Input, AfterValidator(_plain_everywhere)] = Field(
         default_factory=dict, description="What else this model takes."
     )
-    metadata: dict[Annotated[Plain, Field(min_length=1, max_length=64)], Annotated[Plain, Field(max_length=512)]] = (
-        Field(default_factory=dict, max_length=50, description="Words of your own, given back in status and events.")
+    metadata: dict[Name, Words] = Field(
+        default_factory=dict, max_length=50, description="Words of your own, given back in status and events."
     )
     deadline: Moment | None = Field(
         None, description="After this nothing more is asked of a provider. What was paid for is stored anyway."

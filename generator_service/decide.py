@@ -1,10 +1,16 @@
 """Pure: what an answer means, and the facts it becomes.
 
-    PENDING ─claim─▶ INTENT ─accepted─▶ SUBMITTED ─finished─▶ SUCCEEDED
-                     INTENT ─surely failed─▶ PENDING, after a delay, or FAILED
-                     INTENT ─lost, the provider knows our id─▶ INTENT, asked again under it
-                     INTENT ─lost otherwise─▶ HELD
-                  SUBMITTED ─failed─▶ PENDING, after a delay, or FAILED
+    PENDING ─claim─▶ INTENT
+    INTENT ─accepted─▶ SUBMITTED
+    INTENT ─finished at once─▶ SUCCEEDED
+    INTENT ─surely failed, may be tried again─▶ PENDING, after a delay
+    INTENT ─surely failed for good─▶ FAILED
+    INTENT ─lost, the provider knows our id─▶ INTENT, asked again under it
+    INTENT ─lost otherwise─▶ HELD
+    SUBMITTED ─still running, or the answer was lost─▶ SUBMITTED, looked at again
+    SUBMITTED ─finished─▶ SUCCEEDED
+    SUBMITTED ─failed, may be tried again─▶ PENDING, after a delay
+    SUBMITTED ─failed for good─▶ FAILED
 
 The intent is stored before the call, so a crash leaves a call in doubt, never forgotten. A known failure may
 be tried again; an unknown outcome never is, unless asking again is the same call.
@@ -79,8 +85,10 @@ def may_ask(claim: Claim, capabilities: frozenset[Capability]) -> bool:
     return claim.state == "PENDING" or Capability.CLIENT_ID in capabilities
 
 
-def decide(claim: Claim, outcome: Outcome, at: datetime, budget: Budget) -> Verdict:
-    """Name what came of one question to a provider. Same inputs, same verdict."""
+def decide(
+    claim: Claim, outcome: Outcome, at: datetime, budget: Budget, capabilities: frozenset[Capability]
+) -> Verdict:
+    """Name what came of one question to a provider that can do `capabilities`. Same inputs, same verdict."""
     match outcome:
         case Running(provider_id, look_at):
             return Verdict(
@@ -93,7 +101,7 @@ def decide(claim: Claim, outcome: Outcome, at: datetime, budget: Budget) -> Verd
         case Failed():
             return _failed(claim, outcome, at, budget)
         case Unknown(why):
-            return Verdict(claim, "HELD", None, error=why)
+            return _lost(claim, why, at + timedelta(seconds=budget.delay(claim.call.attempt)), capabilities)
         case _:
             assert_never(outcome)
 
@@ -111,6 +119,15 @@ def _generated(claim: Claim, sources: tuple[Any, ...], at: datetime) -> Iterator
     if missing := outputs[len(sources) :]:
         words = f"the provider made {len(sources)} of {len(outputs)} outputs"
         yield claim.says(GenerationFailed, at, outputs=missing, code="too_few_outputs", message=words, final=True)
+
+
+def _lost(claim: Claim, why: str, again_at: datetime, capabilities: frozenset[Capability]) -> Verdict:
+    """Looking again costs nothing, and so does asking under an id that the provider knows. Anything else is held."""
+    if claim.state == "SUBMITTED":
+        return Verdict(claim, "SUBMITTED", again_at, error=why)
+    if Capability.CLIENT_ID in capabilities:
+        return Verdict(claim, "INTENT", again_at, error=why)
+    return Verdict(claim, "HELD", None, error=why)
 
 
 def _failed(claim: Claim, failure: Failed, at: datetime, budget: Budget) -> Verdict:

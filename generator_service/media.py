@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from generator_service.providers.fake import draw
+from generator_service.providers.fake import draw, extension_of
 from generator_service.store import Store
 
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "wav": "audio/wav"}
@@ -19,7 +19,7 @@ def media_routes(store: Store) -> list[BaseRoute]:
     async def media(request: Request) -> Response:
         index, _, extension = request.path_params["name"].partition(".")
         call = await store.call_of(request.path_params["generation"])
-        if call is None or not index.isdecimal() or int(index) not in call.outputs or extension not in TYPES:
+        if call is None or index not in map(str, call.outputs) or extension != extension_of(call):
             raise HTTPException(404)
         content = await asyncio.to_thread(draw, call, int(index))
         return Response(content, media_type=TYPES[extension])

@@ -46,7 +46,7 @@ def plan(request: JobRequested, default_provider: str) -> Iterator[Generation]:
                 "model": request.model,
                 "prompt": request.prompt,
                 "num_outputs": len(outputs),
-                "seed": seed + (first if per_call == 1 else 0),
+                "seed": seed + first,
                 "output_format": request.output_format,
                 "input": request.input,
             },

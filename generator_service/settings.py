@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
-from stage.settings import StageSettings
+from stage.settings import DatabaseUrl, StageSettings
 
 
 class Settings(StageSettings):
@@ -13,7 +13,7 @@ class Settings(StageSettings):
 
     model_config = SettingsConfigDict(env_prefix="GENERATOR_", frozen=True, extra="ignore")
 
-    database_url: SecretStr = Field(validation_alias=AliasChoices("GENERATOR_DATABASE_URL", "DATABASE_URL"))
+    database_url: DatabaseUrl = Field(validation_alias=AliasChoices("GENERATOR_DATABASE_URL", "DATABASE_URL"))
     port: int = Field(8101, ge=1, le=65_535)
     public_url: str = ""  # where uploaders reach this process; http://HOST:PORT when empty
     media_generator_provider: str = Field("fake", validation_alias="MEDIA_GENERATOR_PROVIDER")

@@ -39,14 +39,18 @@ class Worker:
         with structlog.contextvars.bound_contextvars(
             job_id=str(claim.job_id), generation=claim.number, attempt=claim.call.attempt, provider=claim.provider
         ):
-            verdict = decide(claim, await self._ask(claim), self._now(), self._budget)
+            provider = self._providers.get(claim.provider)
+            capabilities = provider.capabilities if provider else frozenset()
+            verdict = decide(claim, await self._ask(claim, provider), self._now(), self._budget, capabilities)
             log.info("generation", state=verdict.state, was=claim.state, error=verdict.error)
             return verdict
 
-    async def _ask(self, claim: Claim) -> Outcome:
-        provider = self._providers.get(claim.provider)
+    async def _ask(self, claim: Claim, provider: Provider | None) -> Outcome:
         if provider is None:
-            return Failed("provider_unavailable", f"no provider {claim.provider} is set up here", retryable=True)
+            words = f"no provider {claim.provider} is set up here"
+            # Only what was never asked has surely failed.
+            asked = claim.state != "PENDING"
+            return Unknown(words) if asked else Failed("provider_unavailable", words, retryable=True)
         if claim.state == "SUBMITTED":
             return await provider.poll(claim.call, self._now())
         if too_late(claim, self._now()):

@@ -203,7 +203,7 @@ def _requested(job: Job, event: JobRequested, offset: int) -> None:
 
 
 def _attempted(output: Output, generation: int, attempt: int) -> None:
-    output.generation = generation
+    output.generation = generation if output.generation is None else min(output.generation, generation)
     output.generation_attempts = max(output.generation_attempts, attempt)
 
 

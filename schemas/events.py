@@ -4,11 +4,12 @@ The value of a record holds the whole fact, envelope included, because tools tha
 often lose headers. Within a version only optional fields are added; a new meaning is a new class.
 """
 
-from datetime import datetime
+import math
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from schemas.identity import event_id_of
 from schemas.jobs import OutputStatus, Status
@@ -18,14 +19,33 @@ URL_CHARACTERS = 8_192
 
 
 def short(text: Any) -> Any:
-    """`text` cut to what a fact may carry of a message, on a character's edge; anything else unchanged."""
-    if isinstance(text, str) and len(text.encode()) > MESSAGE_BYTES:
-        return text.encode()[:MESSAGE_BYTES].decode(errors="ignore")
-    return text
+    """`text` as a fact may carry it: without what no record or column holds, and cut on a character's edge.
+
+    Anything but text is left unchanged.
+    """
+    if not isinstance(text, str):
+        return text
+    return text.replace("\0", "?").encode(errors="replace")[:MESSAGE_BYTES].decode(errors="ignore")
 
 
+def finite(value: JsonValue) -> JsonValue:
+    """`value`, refused when a number anywhere in it is none: JSON has no NaN and no infinity, and jsonb takes none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("holds a number that is not finite")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            finite(inner)
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))]
+"""A point in time that every time zone and database can say."""
+
+Input = Annotated[dict[str, JsonValue], AfterValidator(finite)]
 Message = Annotated[str, BeforeValidator(short)]
 Index = Annotated[int, Field(ge=0, le=9)]
+Generation = Annotated[int, Field(ge=0, le=9)]
+"""A call of a plan: as many as outputs at most."""
 Revision = Annotated[int, Field(ge=1, le=1_000_000)]
 Attempt = Annotated[int, Field(ge=1, le=1_000_000)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -43,7 +63,7 @@ class Event(BaseModel):
 
     event_id: UUID
     v: Literal[1] = 1
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     job_id: UUID
     tenant: str = Field(min_length=1, max_length=64)
     revision: Revision = 1
@@ -71,9 +91,9 @@ class JobRequested(Event):
     num_outputs: int = Field(ge=1, le=10)
     seed: Seed | None = None
     output_format: str | None = None
-    input: dict[str, JsonValue] = Field(default_factory=dict)
+    input: Input = Field(default_factory=dict)
     metadata: dict[str, str] = Field(default_factory=dict)
-    deadline: AwareDatetime | None = None
+    deadline: Moment | None = None
 
 
 class GenerationSubmitted(Event):
@@ -82,7 +102,7 @@ class GenerationSubmitted(Event):
     topic: ClassVar[str] = "generation.submitted"
     type: Literal["generation.submitted"] = "generation.submitted"
 
-    generation: Count
+    generation: Generation
     attempt: Attempt
     provider: str
     provider_id: str
@@ -99,14 +119,14 @@ class GenerationFailed(Event):
     topic: ClassVar[str] = "generation.failed"
     type: Literal["generation.failed"] = "generation.failed"
 
-    generation: Count
+    generation: Generation
     attempt: Attempt
     provider: str
     outputs: tuple[Index, ...]
     code: str
     message: Message
     final: bool
-    next_try_at: AwareDatetime | None = None
+    next_try_at: Moment | None = None
 
     @property
     def identity(self) -> str:
@@ -120,7 +140,7 @@ class UrlSource(BaseModel):
 
     kind: Literal["url"] = "url"
     url: str = Field(max_length=URL_CHARACTERS)
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class StagedSource(BaseModel):
@@ -141,7 +161,7 @@ class MediaGenerated(Event):
     type: Literal["media.generated"] = "media.generated"
 
     index: Index
-    generation: Count
+    generation: Generation
     attempt: Attempt
     provider: str
     output_format: str | None = None
@@ -184,7 +204,7 @@ class UploadFailed(Event):
     code: str
     message: Message
     final: bool
-    next_try_at: AwareDatetime | None = None
+    next_try_at: Moment | None = None
 
     @property
     def identity(self) -> str:
@@ -229,9 +249,9 @@ class JobCompleted(Event):
     outputs: tuple[CompletedOutput, ...]
     error: Failure | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
-    requested_at: AwareDatetime
-    started_at: AwareDatetime | None = None
-    completed_at: AwareDatetime
+    requested_at: Moment
+    started_at: Moment | None = None
+    completed_at: Moment
 
 
 FACTS: dict[str, type[Event]] = {

@@ -14,6 +14,9 @@ from schemas.identity import partition_of
 RECORD_BYTES = 200 * 1_024
 """The largest value that is produced: below the topics' limit, so that a broker never refuses one."""
 
+DEAD_LETTER_BYTES = 400 * 1_024
+"""The largest unreadable record that is carried to the dead letters: below that topic's limit of 512 KiB."""
+
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """An escaped NUL: valid JSON, but no text column of PostgreSQL can hold it."""
 
@@ -103,14 +106,21 @@ def decode(position: Position, key: bytes | None, value: bytes | None, headers: 
 
 
 def dead_letter(position: Position, key: bytes | None, value: bytes | None, headers: Headers, why: str) -> Record:
-    """The record that carries an unreadable one to the dead letters, untouched, with where it was and why."""
+    """The record that carries an unreadable one to the dead letters, untouched, with where it was and why.
+
+    What is too large for a record, since it came compressed, stays where it was: its size is noted instead.
+    """
     note: list[tuple[str, bytes | None]] = [
         ("dlq-topic", position.topic.encode()),
         ("dlq-partition", str(position.partition).encode()),
         ("dlq-offset", str(position.offset).encode()),
-        ("dlq-reason", why.encode()[:512]),
+        ("dlq-reason", why.encode()[:512].decode(errors="ignore").encode()),
     ]
-    return Record("dlq", None, key, value, [*headers, *note])
+    size = len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") for name, content in headers)
+    if size > DEAD_LETTER_BYTES:
+        return Record("dlq", None, None, b"", [*note, ("dlq-left-out-bytes", str(size).encode())])
+    nothing = key is None and value is None  # which clients refuse to produce
+    return Record("dlq", None, key, b"" if nothing else value, [*headers, *note])
 
 
 def _raise_if_newer(topic: str, value: bytes) -> None:
@@ -124,7 +134,16 @@ def _raise_if_newer(topic: str, value: bytes) -> None:
 
 
 def _reasons(broken: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc']) or 'value'}: {error['msg']}"
-        for error in broken.errors(include_input=False, include_url=False, include_context=False)[:5]
-    )
+    errors = broken.errors(include_input=False, include_url=False, include_context=False)[:5]
+    return "; ".join(f"{_place(error['loc'])}: {_words(error['type'], error['msg'])}" for error in errors)
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where in the value: names of ours, never the names that a request chose."""
+    named = loc[:1] if loc[:1] in (("input",), ("metadata",)) else loc
+    return ".".join(str(part) for part in named) or "value"
+
+
+def _words(kind: str, message: str) -> str:
+    """What pydantic says is wrong, unless its words quote the value."""
+    return {"union_tag_invalid": "is of no known kind", "uuid_parsing": "is no UUID"}.get(kind, message)

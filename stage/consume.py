@@ -5,7 +5,7 @@ nothing. Kafka's own committed offsets are only for display. No long work happen
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -159,8 +159,8 @@ class Consumer:
         self.following.update(sifted.next)
         if heard or unreadable:
             self._heard()
-        for place, expected in sifted.jumped.items():
-            await self._go_back(place, expected)
+        if sifted.jumped:
+            await self._go_back(sifted.jumped)
 
     async def check(self, places: Iterable[Partition]) -> None:
         """Make sure that the log is the one that was read before, and continue where the database says.
@@ -185,15 +185,23 @@ class Consumer:
         """These belong to another reader now; they are checked anew when they come back."""
         for place in places:
             self.following.pop(place, None)
+            self._holes.pop(place, None)
 
-    async def _go_back(self, place: Partition, expected: int) -> None:
-        """Some records were passed over: read from `expected` again. Nothing there at all is a hole, not a loss."""
-        partition = TopicPartition(*place)
-        begins = (await self._ends.beginnings([partition]))[partition]
-        if begins > expected:
-            raise LogReplacedError(f"{place[0]}-{place[1]} begins at {begins}, behind {expected}: records are lost")
-        self._holes[place] = expected
-        self._seek(partition, expected)
+    async def _go_back(self, jumped: Mapping[Partition, int]) -> None:
+        """Some records were passed over: read from the expected offsets again. Nothing there at all is a hole.
+
+        A hole is believed only of the very offset that the log is asked for here, so nothing may come in between.
+        """
+        begins = await self._ends.beginnings(TopicPartition(*place) for place in jumped)
+        for (topic, number), expected in jumped.items():
+            place = TopicPartition(topic, number)
+            if begins[place] > expected:
+                raise LogReplacedError(
+                    f"{topic}-{number} begins at {begins[place]}, behind {expected}: records are lost"
+                )
+        for place, expected in jumped.items():
+            self._seek(TopicPartition(*place), expected)
+            self._holes[place] = expected
 
     async def _again(self, records: Sequence[ConsumerRecord[Any, Any]], fault: Exception) -> None:
         self._faults, self.faulty = self._faults + 1, True
@@ -208,6 +216,7 @@ class Consumer:
 
     def _seek(self, partition: TopicPartition, offset: int) -> None:
         consumer = self._subscriber.consumer
+        self._holes.pop(partition, None)
         try:
             if consumer is not None:
                 consumer.seek(partition, offset)

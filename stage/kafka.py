@@ -15,7 +15,10 @@ from stage.telemetry import get_logger
 log = get_logger(__name__)
 
 PUBLISH_SECONDS = 15.0
-"""How long an acknowledgement is waited for. What is late is unknown, not failed: it is said again."""
+"""How long an acknowledgement is waited for. What is late is unknown, not failed: it is said again.
+
+Below `database.SESSION`'s idle_in_transaction_session_timeout: a relay waits for it inside a transaction.
+"""
 
 
 @asynccontextmanager
@@ -52,14 +55,17 @@ async def publish(client: AIOKafkaProducer, records: Iterable[Record]) -> None:
 
     Raises `KafkaError` or `TimeoutError`: some of them may then be in the log nevertheless.
     """
-    async with asyncio.timeout(PUBLISH_SECONDS):
-        acks = [
-            await client.send(
-                record.topic, record.value, key=record.key, partition=record.partition, headers=list(record.headers)
-            )
-            for record in records
-        ]
-        await asyncio.gather(*acks)
+    acks: list[asyncio.Future[object]] = []
+    try:
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            for r in records:
+                ack = await client.send(r.topic, r.value, r.key, r.partition, headers=list(r.headers))
+                acks.append(ack)
+            await asyncio.gather(*acks)
+    except BaseException:
+        for ack in acks:
+            ack.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody waits for it any more
+        raise
 
 
 async def cluster_id(access: KafkaSettings) -> str:

@@ -52,8 +52,9 @@ class Relay:
             while await self._publish_some() == BATCH_RECORDS:
                 pass
         except (KafkaError, *PASSING) as fault:
-            log.warning("facts wait in the outbox", fault=type(fault).__name__, next_try_in_s=pause)
-            return min(pause * 2, 10)
+            longer = min(pause * 2, 10)
+            log.warning("facts wait in the outbox", fault=type(fault).__name__, next_try_in_s=longer)
+            return longer
         return POLL_SECONDS
 
     async def _publish_some(self) -> int:

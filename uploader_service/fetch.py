@@ -18,6 +18,8 @@ from uploader_service.settings import Settings
 
 REDIRECTS = 3
 GONE = {403, 404, 410}
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+INSIDE = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))  # older Pythons call them global
 
 
 class FetchError(Exception):
@@ -71,11 +73,14 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of `host`. Raises OSError when one of them is not public and the host is not our own."""
-        found = await self._resolver.resolve(host, port, family)
+        """The addresses of `host`. Raises `FetchError` when one of them is not public and the host is not our own."""
+        try:
+            found = await self._resolver.resolve(host, port, family)
+        except UnicodeError:
+            raise FetchError("source_forbidden", "the source's host is no name", passing=False) from None
         if not self._allowed.is_private(host.lower(), port):
             for address in found:
-                if not ipaddress.ip_address(address["host"]).is_global:
+                if not is_public(ipaddress.ip_address(address["host"])):
                     raise FetchError("source_forbidden", "the source leads to a private address", passing=False)
         return found
 
@@ -97,7 +102,9 @@ class Fetcher:
         allowed = Allowed.of(settings)
         connector = aiohttp.TCPConnector(limit=64, resolver=PublicResolver(allowed))
         timeout = aiohttp.ClientTimeout(total=settings.fetch_timeout.total_seconds(), connect=10, sock_read=20)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, auto_decompress=False, headers={"Accept-Encoding": "identity"}
+        ) as session:
             yield cls(session, settings, allowed)
 
     async def fetch(self, url: str) -> bytes:
@@ -109,7 +116,7 @@ class Fetcher:
             answer = await self._get(url)
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(url, answer)
+            url = _joined(url, answer)
         raise FetchError("source_forbidden", f"the source redirects more than {REDIRECTS} times", passing=False)
 
     async def _get(self, url: str) -> bytes | str:
@@ -125,6 +132,8 @@ class Fetcher:
                 return await self._read(response)
         except FetchError:
             raise
+        except aiohttp.InvalidURL:
+            raise FetchError("source_forbidden", "the source is not a URL", passing=False) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as fault:
             if isinstance(fault.__cause__, FetchError):
                 raise fault.__cause__ from None
@@ -144,6 +153,26 @@ class Fetcher:
         return bytes(content)
 
 
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether `address` is somebody's on the internet, the IPv4 address that an IPv6 one may carry included."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in NAT64:
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        carried = address.ipv4_mapped or address.sixtofour
+        if carried is not None:
+            return is_public(carried)
+        if address.teredo or address.is_site_local or any(address in network for network in INSIDE):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise FetchError("source_forbidden", "the source redirects to what is not a URL", passing=False) from None
+
+
 def _refuse_literal_address(url: str, allowed: Allowed) -> None:
     """A URL that names an address needs no resolver, so it is checked here."""
     parts = urlsplit(url)
@@ -151,5 +180,5 @@ def _refuse_literal_address(url: str, allowed: Allowed) -> None:
         address = ipaddress.ip_address(parts.hostname or "")
     except ValueError:
         return
-    if not address.is_global and not allowed.is_private(str(parts.hostname), parts.port):
+    if not is_public(address) and not allowed.is_private(str(parts.hostname), parts.port):
         raise FetchError("source_forbidden", "the source is a private address", passing=False)

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from stage.bucket import BucketSettings
-from stage.settings import StageSettings
+from stage.settings import DatabaseUrl, StageSettings
 
 
 class Settings(StageSettings, BucketSettings):
@@ -14,7 +14,7 @@ class Settings(StageSettings, BucketSettings):
 
     model_config = SettingsConfigDict(env_prefix="UPLOADER_", frozen=True, extra="ignore")
 
-    database_url: SecretStr = Field(validation_alias=AliasChoices("UPLOADER_DATABASE_URL", "DATABASE_URL"))
+    database_url: DatabaseUrl = Field(validation_alias=AliasChoices("UPLOADER_DATABASE_URL", "DATABASE_URL"))
     port: int = Field(8102, ge=1, le=65_535)
     max_attempts: int = Field(8, ge=1, le=100)  # tries to fetch and store one output before it fails for good
     lease: timedelta = timedelta(seconds=180)  # longer than fetching and three tries of storing together

@@ -81,9 +81,21 @@ class Worker:
     async def _content(self, claim: Claim) -> bytes:
         if isinstance(claim.source, UrlSource):
             return await self._fetcher.fetch(claim.source.url)
-        answer = await self._bucket.get_object(Bucket=self._settings.s3_bucket_name, Key=claim.source.key)
-        content: bytes = await answer["Body"].read()
-        return content
+        return await self._staged(claim.source.key)
+
+    async def _staged(self, key: str) -> bytes:
+        try:
+            async with asyncio.timeout(self._settings.fetch_timeout.total_seconds()):
+                answer = await self._bucket.get_object(Bucket=self._settings.s3_bucket_name, Key=key)
+                content: bytes = await answer["Body"].read()
+                return content
+        except ClientError as refused:
+            gone = refused.response["Error"].get("Code") == "NoSuchKey"
+            code = "source_expired" if gone else "source_unavailable"
+            raise FetchError(code, "the store does not give the staged source", passing=not gone) from None
+        except (BotoCoreError, HTTPClientError, TimeoutError, OSError) as broken:
+            words = f"the store did not answer: {type(broken).__name__}"
+            raise FetchError("source_unavailable", words, passing=True) from None
 
     async def _put(self, key: str, content: bytes, content_type: str) -> NotStored | None:
         """PUT under our own deadline, trying a few times at once. The store checks the MD5 of what arrived."""

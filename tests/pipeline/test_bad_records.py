@@ -1,6 +1,7 @@
 """What cannot be read goes to the dead letters, with the reason, and the rest moves on."""
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -58,11 +59,23 @@ async def test_a_record_in_the_wrong_partition_is_a_dead_letter(pipeline: Pipeli
     assert b"belongs in partition" in letters[0]["dlq-reason"]
 
 
+async def test_an_unreadable_record_too_large_to_carry_is_noted_and_the_rest_moves_on(pipeline: Pipeline) -> None:
+    key = str(uuid4()).encode()
+    await _produce(pipeline, "upload.failed", [(key, b"x" * 700_000, partition_of(key), [])], compression_type="gzip")
+
+    good = await pipeline.end_of(await pipeline.submit())
+    await pipeline.settled()
+
+    notes = [dict(record.headers) for record in await pipeline.records("dlq") if not record.key]
+    assert good["status"] == "COMPLETED"
+    assert {note["dlq-topic"] for note in notes if "dlq-left-out-bytes" in note} == {b"upload.failed"}
+
+
 async def _produce(
-    pipeline: Pipeline, topic: str, records: list[tuple[bytes | None, bytes | None, int, Headers]]
+    pipeline: Pipeline, topic: str, records: list[tuple[bytes | None, bytes | None, int, Headers]], **options: Any
 ) -> None:
     assert topic in FACTS
-    producer = AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=pipeline.bootstrap, acks="all", max_request_size=2**20, **options)
     await producer.start()
     try:
         for key, value, partition, headers in records:
