@@ -12,6 +12,7 @@ from typing_extensions import override
 from darkroom.commands.examples import examples
 from darkroom.commands.local import demo, down, logs, ps, up
 from darkroom.commands.prepare import bucket, database, topics
+from darkroom.commands.simulate import simulate
 from darkroom.local.part import LocalError
 from darkroom.steps import WrongSettingError
 
@@ -97,7 +98,7 @@ def cli(context: click.Context, debug: bool) -> None:
     context.obj = told(Path.cwd())
 
 
-for command in (up, down, ps, logs, demo, database, topics, bucket):
+for command in (up, down, ps, logs, demo, simulate, database, topics, bucket):
     cli.add_command(command)
 
 

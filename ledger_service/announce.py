@@ -8,7 +8,8 @@ from schemas.jobs import Status
 def announcement(job: Job, now: Standing) -> JobCompleted | None:
     """The fact that `job` is over, or None when it is not or has been said.
 
-    The same outcome gives the same fact to the byte: its time is the last output's, never the clock's.
+    The same outcome gives the same fact to the byte: everything in it follows from the request and the outputs' final
+    facts, whose order does not matter, and its time is the last output's, never the clock's.
     """
     if not now.status.terminal or job.announced >= job.revision or now.completed_at is None:
         return None
@@ -18,7 +19,7 @@ def announcement(job: Job, now: Standing) -> JobCompleted | None:
         job.job_id, job.tenant, now.completed_at, revision=job.revision, status=now.status, model=job.model,
         num_outputs=len(media), stored=stored, failed=len(media) - stored, outputs=tuple(map(_output, media)),
         error=_failure(now.error_code, now.error_message) if now.status is not Status.COMPLETED else None,
-        metadata=job.metadata or {}, requested_at=job.requested_at, started_at=now.started_at,
+        metadata=job.metadata or {}, requested_at=job.requested_at,
         completed_at=now.completed_at,
     )  # fmt: skip
 

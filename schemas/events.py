@@ -250,7 +250,6 @@ class JobCompleted(Event):
     error: Failure | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
     requested_at: Moment
-    started_at: Moment | None = None
     completed_at: Moment
 
 

@@ -59,7 +59,7 @@ async def publish(client: AIOKafkaProducer, records: Iterable[Record]) -> None:
     try:
         async with asyncio.timeout(PUBLISH_SECONDS):
             for r in records:
-                ack = await client.send(r.topic, r.value, r.key, r.partition, headers=list(r.headers))
+                ack = await client.send(r.topic, r.value, key=r.key, partition=r.partition, headers=list(r.headers))
                 acks.append(ack)
             await asyncio.gather(*acks)
     except BaseException:

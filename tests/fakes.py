@@ -1,0 +1,253 @@
+"""Small stand-ins that remember what was asked of them."""
+
+import asyncio
+import base64
+import hashlib
+import io
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from aiokafka import TopicPartition
+from botocore.exceptions import ClientError
+
+import gateway.store
+import generator_service.store
+import uploader_service.store
+from gateway.log_tail import LogTail, TooFarBehindError
+from gateway.signing import Signer
+from generator_service.calls import Call
+from generator_service.decide import Claim as GenerationClaim
+from generator_service.decide import Verdict
+from schemas.events import JobRequested
+from schemas.jobs import Job
+from schemas.wire import Record
+from stage.kafka import LogEnds
+from stage.work import Beats
+from uploader_service.fetch import Fetcher
+
+
+class Rows:
+    """Work rows in memory: numbers to work on, each claimed once, its result recorded beside the others."""
+
+    def __init__(self, numbers: Sequence[int] = ()) -> None:
+        self.due = list(numbers)
+        self.claimed: list[list[int]] = []
+        self.batches: list[list[int]] = []
+        self.wakes = 0
+        self.in_work = 0
+        self.most_in_work = 0
+        self.claim_faults: list[Exception] = []
+        self.record_faults: list[Exception] = []
+        self.while_working: Callable[[int], Awaitable[None]] = _nothing
+        self.while_recording: Callable[[], Awaitable[None]] = _nothing_more
+
+    @property
+    def recorded(self) -> list[int]:
+        """Everything recorded so far, in order."""
+        return [number for batch in self.batches for number in batch]
+
+    def beats(self) -> Beats[int, int]:
+        """These rows as a kind of work."""
+        return Beats("numbers", self.claim, self.work, self.record, self.wake)
+
+    async def claim(self, limit: int) -> list[int]:
+        """Up to `limit` of the due numbers, which are then due no more."""
+        await asyncio.sleep(0)
+        if self.claim_faults:
+            raise self.claim_faults.pop(0)
+        taken, self.due = self.due[:limit], self.due[limit:]
+        if taken:
+            self.claimed.append(taken)
+        return taken
+
+    async def work(self, number: int) -> int:
+        """The number itself."""
+        self.in_work += 1
+        self.most_in_work = max(self.most_in_work, self.in_work)
+        try:
+            await self.while_working(number)
+        finally:
+            self.in_work -= 1
+        return number
+
+    async def record(self, results: Sequence[int]) -> None:
+        """Keep the results, all or none."""
+        batch = list(results)
+        await self.while_recording()
+        if self.record_faults:
+            raise self.record_faults.pop(0)
+        self.batches.append(batch)
+
+    def wake(self) -> None:
+        """Something new was recorded."""
+        self.wakes += 1
+
+
+async def _nothing(_: int) -> None:
+    await asyncio.sleep(0)
+
+
+async def _nothing_more() -> None:
+    await asyncio.sleep(0)
+
+
+class GenerationStore(generator_service.store.Store):
+    """The generator's rows in memory, as far as a worker and the media routes ask for them."""
+
+    def __init__(self, due: Sequence[GenerationClaim] = (), calls: Sequence[Call] = ()) -> None:
+        self._due, self._calls = list(due), {call.generation_id: call for call in calls}
+        self.claims: list[tuple[int, datetime, timedelta]] = []
+        self.verdicts: list[Verdict] = []
+
+    async def claim_due(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
+        self.claims.append((limit, at, lease))
+        taken, self._due = self._due[:limit], self._due[limit:]
+        return taken
+
+    async def record(self, verdicts: Sequence[Verdict]) -> int:
+        self.verdicts += verdicts
+        return len(verdicts)
+
+    async def call_of(self, generation_id: UUID) -> Call | None:
+        return self._calls.get(generation_id)
+
+
+class UploadStore(uploader_service.store.Store):
+    """The uploader's rows, of which a worker on one claim needs none."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class Sources(Fetcher):
+    """What every source holds, or why it cannot be had."""
+
+    def __init__(self, content: bytes | Exception) -> None:
+        self._content = content
+
+    async def fetch(self, url: str) -> bytes:
+        if isinstance(self._content, Exception):
+            raise self._content
+        return self._content
+
+
+class Bucket:
+    """An S3 client that keeps objects in memory, after as many faults as it was told."""
+
+    def __init__(self, faults: Sequence[Exception] = ()) -> None:
+        self._faults = list(faults)
+        self.objects: dict[str, tuple[bytes, str]] = {}
+        self.puts = 0
+
+    async def put_object(self, **asked: Any) -> None:
+        self.puts += 1
+        self._maybe_fail()
+        body = asked["Body"]
+        assert asked["ContentMD5"] == base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        self.objects[asked["Key"]] = (body, asked["ContentType"])
+
+    async def get_object(self, **asked: Any) -> dict[str, Any]:
+        self._maybe_fail()
+        if asked["Key"] not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": _Body(self.objects[asked["Key"]][0])}
+
+    def _maybe_fail(self) -> None:
+        if self._faults:
+            raise self._faults.pop(0)
+
+
+class _Body:
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    async def read(self) -> bytes:
+        return self._content.read()
+
+
+class Log:
+    """A Kafka producer that keeps what it was sent, or refuses it, or never answers."""
+
+    def __init__(self, fault: Exception | None = None, *, silent: bool = False) -> None:
+        self._fault, self._silent = fault, silent
+        self.records: list[Record] = []
+
+    async def send(
+        self, topic: str, value: bytes | None = None, key: bytes | None = None, partition: int | None = None,
+        timestamp_ms: int | None = None, headers: Sequence[tuple[str, bytes | None]] | None = None,
+    ) -> "asyncio.Future[None]":  # fmt: skip
+        self.records.append(Record(topic, partition, key, value, headers or ()))
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._fault:
+            acknowledged.set_exception(self._fault)
+        elif not self._silent:
+            acknowledged.set_result(None)
+        return acknowledged
+
+
+class Views(gateway.store.Store):
+    """The ledger's views: what each look at a job shows, the last one from then on."""
+
+    def __init__(
+        self, *looks: Job | None, following: int = 0, fault: Exception | None = None, order: list[str] | None = None
+    ) -> None:
+        self._looks, self._following, self._fault = list(looks) or [None], following, fault
+        self._order = [] if order is None else order
+        self.asked: list[tuple[UUID, str]] = []
+
+    async def job(self, job_id: UUID, tenant: str) -> Job | None:
+        self._order.append("job")
+        return self._look(job_id, tenant)
+
+    async def job_and_next(self, job_id: UUID, tenant: str, partition: int) -> tuple[Job | None, int]:
+        self._order.append("job and next")
+        return self._look(job_id, tenant), self._following
+
+    def _look(self, job_id: UUID, tenant: str) -> Job | None:
+        self.asked.append((job_id, tenant))
+        if self._fault:
+            raise self._fault
+        return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+
+
+class Ends(LogEnds):
+    """A log whose every partition ends at one offset, or that does not answer."""
+
+    def __init__(self, end: int | Exception, order: list[str] | None = None) -> None:
+        self._end, self._order = end, [] if order is None else order
+        self.asked = 0
+
+    async def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        self.asked += 1
+        self._order.append("ends")
+        if isinstance(self._end, Exception):
+            raise self._end
+        return dict.fromkeys(partitions, self._end)
+
+
+class Tail(LogTail):
+    """A stretch of the log that holds one request, or none, or cannot be read."""
+
+    def __init__(self, found: JobRequested | Exception | None = None, most: int = 5_000) -> None:
+        self._found, self._most = found, most
+        self.searched: list[tuple[bytes, int, int, int]] = []
+
+    async def find(self, key: bytes, partition: int, start: int, end: int) -> JobRequested | None:
+        self.searched.append((key, partition, start, end))
+        if end - start > self._most:
+            raise TooFarBehindError
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
+
+
+class Links(Signer):
+    """Links that nobody has to sign."""
+
+    def __init__(self) -> None:
+        pass
+
+    def link(self, key: str) -> tuple[str, datetime]:
+        return f"https://media/{key}", datetime(2026, 1, 12, 13, tzinfo=UTC)

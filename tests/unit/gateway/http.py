@@ -1,0 +1,23 @@
+"""The gateway's application, called as people call it, without a port."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from gateway.app import build
+from gateway.publisher import Publisher
+from gateway.request_id import RequestIds
+from gateway.status import StatusReader
+from stage.service import health_routes
+from tests.fakes import Ends, Links, Log, Tail, Views
+
+
+@asynccontextmanager
+async def calling(log: Log | None = None, views: Views | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a gateway on top of these."""
+    reader = StatusReader(views or Views(), Ends(0), Tail(), Links())
+    app = RequestIds(build(Publisher(log or Log(), timeout=0.2), reader, health_routes({})))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client

@@ -1,0 +1,47 @@
+"""What the gateway must be told, and open doors that it refuses."""
+
+import pytest
+
+from gateway.settings import Settings
+from stage.settings import load
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in {
+        "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", "GATEWAY_DATABASE_URL": "postgresql://db/darkroom",
+        "S3_ACCESS_KEY_ID": "a", "S3_SECRET_ACCESS_KEY": "b", "S3_BUCKET_NAME": "media", "GATEWAY_AUTH": "open",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_open_doors_are_fine_on_loopback(host: str, environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("GATEWAY_HOST", host)
+
+    assert load(Settings, "gateway").host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "gateway", "", "localhost.example.org"])
+def test_open_doors_off_loopback_are_refused_with_exit_code_2(
+    host: str, environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ.setenv("GATEWAY_HOST", host)
+
+    with pytest.raises(SystemExit) as ended:
+        load(Settings, "gateway")
+
+    assert ended.value.code == 2
+    assert (
+        f"GATEWAY_AUTH=open lets everybody in, so GATEWAY_HOST must be loopback, not {host}" in capsys.readouterr().err
+    )
+
+
+def test_open_doors_in_a_container_are_fine_when_somebody_says_that_loopback_is_before_it(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    environ.setenv("GATEWAY_HOST", "0.0.0.0")
+    environ.setenv("GATEWAY_AUTH_OPEN_BEHIND_LOOPBACK", "true")
+
+    assert load(Settings, "gateway").host == "0.0.0.0"
