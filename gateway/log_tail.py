@@ -29,7 +29,7 @@ class LogTail:
         """
         if end - start > self._most:
             raise TooFarBehindError
-        async with self._one_at_a_time, asyncio.timeout(SCAN_SECONDS):
+        async with asyncio.timeout(SCAN_SECONDS), self._one_at_a_time:
             consumer = AIOKafkaConsumer(**self._access.kafka_client_options(), client_id=f"{self._name}-tail")
             await consumer.start()
             try:

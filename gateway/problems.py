@@ -1,14 +1,13 @@
 """Refusals and faults as RFC 9457 problem details. A prompt or any other input is never given back in one."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.request_id import request_id_of
@@ -17,6 +16,8 @@ from stage.telemetry import get_logger
 log = get_logger(__name__)
 
 TYPE = "urn:darkroom:problem:"
+KINDS = {404: "not-found", 405: "method-not-allowed"}
+"""What the framework refuses by itself, in our words: its own differ between versions of Python."""
 MOST_ERRORS = 50  # more than a body has fields of ours; a bad `metadata` could have thousands
 
 
@@ -87,8 +88,9 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, raised: Exception) -> Response:
         assert isinstance(raised, HTTPException)  # noqa: S101 - for the type checker
-        kind = HTTPStatus(raised.status_code).phrase.lower().replace(" ", "-")
-        return _answer(request, Problem(raised.status_code, kind, str(raised.detail), headers=raised.headers))
+        status = raised.status_code
+        kind = KINDS.get(status, "internal" if status >= 500 else "bad-request")
+        return _answer(request, Problem(status, kind, str(raised.detail), headers=raised.headers))
 
     async def validation(request: Request, raised: Exception) -> Response:
         assert isinstance(raised, RequestValidationError)  # noqa: S101 - for the type checker
@@ -98,7 +100,11 @@ def install(app: FastAPI) -> None:
         log.error("a request failed", path=request.url.path, exc_info=raised)
         return _answer(request, Problem(500, "internal", "something broke on our side; the request id names it"))
 
+    async def gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=400)  # nobody reads it: the caller left in the middle of the body
+
     app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(Exception, bug)
@@ -106,7 +112,7 @@ def install(app: FastAPI) -> None:
 
 def _answer(request: Request, problem: Problem) -> Response:
     body = ProblemBody(
-        type=TYPE + problem.kind, title=HTTPStatus(problem.status).phrase, status=problem.status,
+        type=TYPE + problem.kind, title=problem.kind.replace("-", " ").capitalize(), status=problem.status,
         detail=problem.detail, instance=request.url.path, request_id=request_id_of(request),
         errors=problem.errors or None,
     )  # fmt: skip

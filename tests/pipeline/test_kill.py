@@ -49,9 +49,12 @@ async def test_all_services_killed_at_once_lose_nothing(pipeline: Pipeline) -> N
 
 
 async def assert_every_fact_has_one_meaning(pipeline: Pipeline) -> None:
-    """Records with one event id are copies of each other, to the byte. Those that say no fact do not count."""
+    """Records with one event id are copies of each other, to the byte. Those that say no fact do not count.
+
+    Nor do requests: sending one again under its key says it again, with the time of that; the first in the log wins.
+    """
     meanings = defaultdict(set)
-    for record in await pipeline.records(*FACTS):
+    for record in await pipeline.records(*(FACTS.keys() - {"job.requested"})):
         try:
             fact = decode(Position(record.topic, record.partition, record.offset), record.key, record.value)
         except UnreadableRecordError:

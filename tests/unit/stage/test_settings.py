@@ -17,7 +17,8 @@ SERVICES: dict[str, type[BaseSettings]] = {
 SECRET = "hush"
 BUCKET = {"S3_ACCESS_KEY_ID": "hush-id", "S3_SECRET_ACCESS_KEY": "hush-key", "S3_BUCKET_NAME": "media"}
 ENOUGH = {
-    "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", "DATABASE_URL": f"postgresql://u:{SECRET}@db/darkroom", "GATEWAY_AUTH": "open",
+    "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", "GATEWAY_AUTH": "open",
+    "DATABASE_URL": f"postgresql://u:{SECRET}@db/darkroom",
 } | BUCKET  # fmt: skip
 
 
