@@ -22,6 +22,7 @@ class ModelCard(BaseModel):
     summary: str
     kind: Literal["image", "audio"]
     outputs_per_call: int = Field(ge=1, le=10, description="1: one call per output, with seed + index.")
+    cost_units: int = Field(1, ge=0, description="What one call counts towards a provider's daily cap.")
     formats: tuple[str, ...] = Field(description="The first is made when none is asked for.")
 
 

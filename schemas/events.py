@@ -96,6 +96,48 @@ class JobRequested(Event):
     deadline: Moment | None = None
 
 
+class CancelRequested(Event):
+    """Stop paying for a job, up to this revision. What is paid for already is stored and served all the same."""
+
+    topic: ClassVar[str] = "cancel.requested"
+    type: Literal["cancel.requested"] = "cancel.requested"
+
+
+class Redo(BaseModel):
+    """What a retry does about one output: `from` is a word of Python, so the field has another name here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, serialize_by_alias=True)
+
+    index: Index
+    start: Literal["generate", "store"] = Field(alias="from")
+
+
+class RetryRequested(Event):
+    """A new revision of a job, and exactly what it does again. Generating again costs again."""
+
+    topic: ClassVar[str] = "retry.requested"
+    type: Literal["retry.requested"] = "retry.requested"
+
+    outputs: tuple[Redo, ...]
+
+
+class ProviderCalledBack(Event):
+    """A provider called back, and it was surely that provider. A doorbell: what it says is asked for, not believed."""
+
+    topic: ClassVar[str] = "provider.called_back"
+    type: Literal["provider.called_back"] = "provider.called_back"
+
+    generation_id: UUID
+    attempt: Attempt
+    provider: str
+    provider_id: str = Field(min_length=1, max_length=128)
+    provider_status: str = Field(max_length=64)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.topic}/{self.generation_id}/{self.attempt}/{self.provider_status}"
+
+
 class GenerationSubmitted(Event):
     """A provider accepted an attempt: from here on it may cost money, and has an id to ask about."""
 
@@ -107,6 +149,7 @@ class GenerationSubmitted(Event):
     provider: str
     provider_id: str
     outputs: tuple[Index, ...]
+    cost_units: Count = 0
 
     @property
     def identity(self) -> str:
@@ -257,6 +300,9 @@ FACTS: dict[str, type[Event]] = {
     fact.topic: fact
     for fact in (
         JobRequested,
+        CancelRequested,
+        RetryRequested,
+        ProviderCalledBack,
         GenerationSubmitted,
         GenerationFailed,
         MediaGenerated,

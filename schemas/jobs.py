@@ -89,6 +89,11 @@ class Job(BaseModel):
     media: tuple[Media, ...]
     error_message: str | None = Field(None, description="The first output's error, when any output failed.")
     retry_count: int = Field(0, description="Attempts made after a known failure, over all outputs.")
+    cost_units: int = Field(
+        0,
+        description="What its provider calls count for, all revisions and attempts: each model's cost_units per call. "
+        "Counted once a provider has accepted a call.",
+    )
     deadline: AwareDatetime | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.events import FACTS, JobRequested
+from schemas.events import FACTS, JobRequested, ProviderCalledBack
 from schemas.identity import PARTITIONS
 
 DEAD_LETTERS = "dlq"
@@ -10,6 +10,7 @@ MAX_MESSAGE_BYTES = 256 * 1_024
 """Above what producers send (`wire.RECORD_BYTES`), with room for headers."""
 
 FOR_EVER = "-1"
+A_WEEK = str(7 * 24 * 3_600 * 1_000)  # milliseconds: a doorbell nobody heard in a week is replaced by asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def topics(replication: int) -> tuple[Topic, ...]:
         "min.insync.replicas": str(max(1, replication - 1)),
     }
     flushed = {"flush.messages": "1"} if replication == 1 else {}
-    facts = tuple(Topic(name, PARTITIONS, kept | (flushed if name == JobRequested.topic else {})) for name in FACTS)
+    special = {JobRequested.topic: flushed, ProviderCalledBack.topic: {"retention.ms": A_WEEK}}
+    facts = tuple(Topic(name, PARTITIONS, kept | special.get(name, {})) for name in FACTS)
     # A dead letter is the untouched record and a note: it needs more room than what it carries.
     return (*facts, Topic(DEAD_LETTERS, 3, kept | {"max.message.bytes": str(2 * MAX_MESSAGE_BYTES)}))

@@ -45,10 +45,7 @@ async def connect(url: str, *, schema: str, name: str, size: int = 4) -> Pool:
 
     Ends the process with exit code 1 when the schema has no tables yet: that is for people to cure.
     """
-    pool = await asyncpg.create_pool(
-        url, min_size=0, max_size=size, command_timeout=30, timeout=10, init=_init, reset=_keep,
-        server_settings=SESSION | {"search_path": schema, "application_name": name},
-    )  # fmt: skip
+    pool = await new_pool(url, schema=schema, name=name, size=size)
     delay = 0.2
     while True:
         try:
@@ -62,6 +59,14 @@ async def connect(url: str, *, schema: str, name: str, size: int = 4) -> Pool:
                 log.critical("the schema has no tables: run `darkroom database migrate`", schema=schema)
                 raise SystemExit(1)
             return pool
+
+
+async def new_pool(url: str, *, schema: str, name: str, size: int = 1) -> Pool:
+    """The same pool for a command that ends: connects when it is first used, and waits for nothing."""
+    return await asyncpg.create_pool(
+        url, min_size=0, max_size=size, command_timeout=30, timeout=10, init=_init, reset=_keep,
+        server_settings=SESSION | {"search_path": schema, "application_name": name},
+    )  # fmt: skip
 
 
 async def _init(connection: Connection) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.callbacks import live_keys
+
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -55,6 +57,14 @@ def _postgresql(url: SecretStr) -> SecretStr:
         raise ValueError("must begin with postgresql://")
     return url
 
+
+def _keys(setting: SecretStr) -> SecretStr:
+    live_keys(setting.get_secret_value())
+    return setting
+
+
+CallbackKeys = Annotated[SecretStr, AfterValidator(_keys)]
+"""KID=SECRET pairs that prove callbacks' paths; the first signs, all are believed."""
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
 """Where a service's own schema is. What is no such URL would look like a database that does not answer yet."""
