@@ -3,18 +3,20 @@
 from contextlib import AsyncExitStack
 from typing import NoReturn
 
-from generator_service.calls import Capability
+from generator_service.calls import REPEATABLE
+from generator_service.decide import Claim
 from generator_service.handlers import TOPICS, Handlers
 from generator_service.media import media_routes
-from generator_service.providers import PROVIDERS
+from generator_service.providers import open_providers, provider_of
 from generator_service.settings import Settings
 from generator_service.store import Store
 from generator_service.tables import SCHEMA
 from generator_service.worker import Worker
+from schemas.callbacks import Doorbell, live_keys
 from schemas.clock import utc_now
 from stage.app import Stage
 from stage.service import run_to_end
-from stage.settings import load, refuse
+from stage.settings import load
 from stage.work import Beats, Workers
 
 NAME = "generator"
@@ -22,25 +24,51 @@ NAME = "generator"
 
 def main() -> NoReturn:
     """Run until SIGTERM. Exit code 0 after a clean stop, 1 after a fault, 2 for wrong settings."""
-    settings = load(Settings, NAME)
-    if settings.media_generator_provider not in PROVIDERS:
-        known = ", ".join(PROVIDERS)
-        refuse(NAME, "MEDIA_GENERATOR_PROVIDER", f"{settings.media_generator_provider!r} is not known; known: {known}")
-    run_to_end(run(settings))
+    run_to_end(run(load(Settings, NAME)))
 
 
 async def run(settings: Settings) -> int:
     """Hear requests, make generations, say what came of them."""
     async with AsyncExitStack() as stack:
+        providers = await stack.enter_async_context(open_providers(settings))
         stage = await stack.enter_async_context(Stage.open(NAME, SCHEMA, settings, settings.database_url))
-        store = Store(stage.pool, NAME, stage.instance)
-        providers = {name: make(settings) for name, make in PROVIDERS.items()}
-        repeatable = [name for name, provider in providers.items() if Capability.CLIENT_ID in provider.capabilities]
-        await store.take_back(repeatable, utc_now())
-        worker = Worker(store, providers, settings, utc_now)
-        workers = Workers(Beats("generations", worker.claim, worker.work, worker.record, stage.relay.wake))
-        handlers = Handlers(store, settings.media_generator_provider, utc_now)
+        store = Store(stage.pool, NAME, stage.instance, {name: settings.limits(name) for name in providers})
+        await store.take_back([n for n, provider in providers.items() if REPEATABLE & provider.capabilities], utc_now())
+        worker = Worker(store, providers, settings.policy, settings.call_timeout, utc_now, doorbells(settings))
+        said = stage.relay.wake
+        makers = Workers(Beats("calls", worker.claim_to_make, worker.make, worker.record, said))
+        lookers = Workers(Beats("looks", worker.claim_to_look_at, worker.look, worker.record_groups, said))
+        waiters = Workers(Beats("waits", worker.claim_waiting, worker.look, worker.record_groups, said), slots=1)
+        droppers = Workers(Beats("drops", worker.claim_unwanted, worker.drop, worker.record, said))
+        handlers = Handlers(store, lambda model: provider_of(model, settings), utc_now)
+
+        def wake_all() -> None:
+            makers.wake()
+            lookers.wake()
+            droppers.wake()
+
         return await stage.serve(
-            topics=TOPICS, handle=handlers.on_job_requested, heard=workers.wake,
-            loops=[workers.run], routes=media_routes(store), port=settings.port,
+            topics=TOPICS, handle=handlers.hear, heard=wake_all,
+            loops=[makers.run, lookers.run, waiters.run, droppers.run],
+            routes=media_routes(store), port=settings.port,
         )  # fmt: skip
+
+
+def doorbells(settings: Settings) -> "DoorbellUrl":
+    """How a claim's callback URL is made."""
+    keys = live_keys(settings.callback_keys.get_secret_value())
+    return DoorbellUrl(settings.callback_base_url.rstrip("/"), *next(iter(keys.items()), ("", "")))
+
+
+class DoorbellUrl:
+    """Names the URL at which a provider may call back about a claim; None when nobody could hear it."""
+
+    def __init__(self, base_url: str, kid: str, secret: str) -> None:
+        self._base_url, self._kid, self._secret = base_url, kid, secret
+
+    def __call__(self, claim: Claim) -> str | None:
+        """The URL for this attempt."""
+        if not (self._base_url and self._kid):
+            return None
+        bell = Doorbell(claim.provider, claim.job_id, claim.call.generation_id, claim.call.attempt)
+        return self._base_url + bell.path(self._kid, self._secret)

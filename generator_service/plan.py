@@ -1,14 +1,14 @@
 """Pure: what a request becomes. Stored once; never computed again, whatever the code says later."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from schemas.catalogue import catalogue, outputs_per_call
-from schemas.events import JobRequested
+from schemas.events import JobRequested, RetryRequested
 from schemas.identity import generation_id_of
 
 
@@ -22,12 +22,16 @@ class Generation:
     number: int
     tenant: str
     provider: str
+    model: str
     outputs: tuple[int, ...]
     ask: dict[str, Any]
+    cost_units: int
     deadline: datetime | None
+    doubted_since: datetime | None = None
+    """When an earlier call for the same outputs was intended whose answer was lost: it is looked for first."""
 
 
-def plan(request: JobRequested, default_provider: str) -> Iterator[Generation]:
+def plan(request: JobRequested, provider_of: Callable[[str], str]) -> Iterator[Generation]:
     """The provider calls that a request needs: all outputs in one where the model takes them, else one per output."""
     card = catalogue().get(request.model)
     per_call = outputs_per_call(request.model)
@@ -40,7 +44,8 @@ def plan(request: JobRequested, default_provider: str) -> Iterator[Generation]:
             revision=request.revision,
             number=number,
             tenant=request.tenant,
-            provider=card.provider if card else default_provider,
+            provider=provider_of(request.model),
+            model=request.model,
             outputs=outputs,
             ask={
                 "model": request.model,
@@ -50,7 +55,33 @@ def plan(request: JobRequested, default_provider: str) -> Iterator[Generation]:
                 "output_format": request.output_format,
                 "input": request.input,
             },
+            cost_units=card.cost_units if card else 1,
             deadline=request.deadline,
+        )
+
+
+def plan_again(retry: RetryRequested, earlier: Sequence[Generation]) -> Iterator[Generation]:
+    """The provider calls that a retry pays for, of the same plan as before: same provider, seed and input.
+
+    `earlier` is what was planned for the job in lower revisions, the latest last. Outputs that were once covered by
+    one call stay together; outputs that are only stored again need no call. One whose answer was lost is looked
+    for before it is paid again.
+    """
+    chosen = {redo.index for redo in retry.outputs if redo.start == "generate"}
+    latest = {index: call for call in earlier for index in call.outputs}
+    calls = {latest[index].id: latest[index] for index in sorted(chosen & latest.keys())}
+    for number, call in enumerate(calls.values()):
+        outputs = tuple(index for index in call.outputs if index in chosen and latest[index] is call)
+        whole = outputs == call.outputs
+        yield replace(
+            call,
+            id=generation_id_of(retry.job_id, retry.revision, number),
+            revision=retry.revision,
+            number=number,
+            outputs=outputs,
+            ask=call.ask | {"num_outputs": len(outputs)},
+            deadline=None,
+            doubted_since=call.doubted_since if whole else None,
         )
 
 

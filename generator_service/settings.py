@@ -1,11 +1,43 @@
 """What the generator must be told, as GENERATOR_* variables; no default means no safe one."""
 
+import re
 from datetime import timedelta
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from stage.settings import DatabaseUrl, StageSettings
+from generator_service.allowance import Limits
+from generator_service.decide import Policy
+from schemas.catalogue import catalogue
+from stage.retry import delay_before
+from stage.settings import CallbackKeys, DatabaseUrl, StageSettings
+
+
+def numbers(pairs: str) -> dict[str, int]:
+    """The numbers of PROVIDER=NUMBER pairs. Raises ValueError for anything else."""
+    split = (pair.partition("=") for pair in pairs.split(",") if pair.strip())
+    return {name.strip(): int(number) for name, _, number in split}
+
+
+def _pairs(text: str) -> str:
+    try:
+        numbers(text)
+    except ValueError:
+        raise ValueError("must be PROVIDER=NUMBER pairs, such as replicate=600") from None
+    return text
+
+
+Pairs = Annotated[str, AfterValidator(_pairs)]
+
+
+def _span(text: Any) -> Any:
+    """Reads 90s, 30m and 2h; anything else is left to pydantic, which knows ISO 8601."""
+    told = re.fullmatch(r"(\d{1,9})([smh])", text) if isinstance(text, str) else None
+    return timedelta(seconds=int(told[1]) * {"s": 1, "m": 60, "h": 3_600}[told[2]]) if told else text
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
 
 
 class Settings(StageSettings):
@@ -17,9 +49,60 @@ class Settings(StageSettings):
     port: int = Field(8101, ge=1, le=65_535)
     public_url: str = ""  # where uploaders reach this process; http://HOST:PORT when empty
     media_generator_provider: str = Field("fake", validation_alias="MEDIA_GENERATOR_PROVIDER")
+    model_routes: str = Field("", validation_alias="GENERATOR_ROUTES")  # PATTERN=PROVIDER pairs, the first that fits
     max_attempts: int = Field(3, ge=1, le=20)  # tries after known failures; an unknown outcome is never tried again
-    call_timeout: timedelta = timedelta(seconds=60)  # an intent older than this was lost with its process
+    call_timeout: Span = timedelta(seconds=60)  # an intent older than this was lost with its process
     fake_latency: float = Field(0, validation_alias="FAKE_LATENCY", ge=0, le=3600)  # seconds a fake model takes
+
+    # What each provider must be told; needed only where something leads to it.
+    replicate_api_token: SecretStr = Field(SecretStr(""), validation_alias="REPLICATE_API_TOKEN")
+    replicate_base_url: str = Field(
+        "https://api.replicate.com", validation_alias="REPLICATE_BASE_URL", pattern="^https?://"
+    )
+    # What a prediction whose id was lost can cost at most. Replicate's least is 5 s, its own limit for running 30 min.
+    replicate_cancel_after: Span = Field(
+        timedelta(minutes=30), validation_alias="REPLICATE_CANCEL_AFTER", ge=timedelta(seconds=5)
+    )
+    cog_url: str = Field("", validation_alias="COG_URL", pattern="^(https?://.+)?$")
+
+    # How much may be asked of whom, as PROVIDER=NUMBER pairs.
+    rate_per_minute: Pairs = "replicate=600"  # creates; Replicate's documented limit
+    calls_a_day: Pairs = ""
+    cost_a_day: Pairs = ""
+    # What happens to a call whose answer was lost and that never shows up.
+    doubt_policy: str = Field("strict", validation_alias="DOUBT_POLICY", pattern="^(strict|settle=[a-z0-9,_-]+)$")
+    look_for: timedelta = timedelta(minutes=10)  # how long a lost call is looked for
+    hold: timedelta = timedelta(hours=24)  # how long it is held for an operator after that
+    # Where providers can reach the gateway, and the keys that prove a callback's path; both or neither.
+    callback_base_url: str = Field("", validation_alias="CALLBACK_BASE_URL")
+    callback_keys: CallbackKeys = Field(SecretStr(""), validation_alias="CALLBACK_KEYS")
+
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Which provider makes models whose name fits which pattern, in order."""
+        pairs = (pair.partition("=") for pair in self.model_routes.split(",") if pair.strip())
+        return [(pattern.strip(), provider.strip()) for pattern, _, provider in pairs]
+
+    @property
+    def policy(self) -> Policy:
+        """How failures and doubts are handled."""
+        return Policy(
+            self.max_attempts,
+            lambda attempt: delay_before(attempt, initial=self.initial_retry_delay, maximum=self.max_retry_delay),
+            frozenset(self.doubt_policy.partition("=")[2].split(",")) - {""},
+            self.look_for,
+            self.hold,
+        )
+
+    def limits(self, provider: str) -> Limits | None:
+        """What `provider`'s account allows; None for the fake, which has no account."""
+        if provider == "fake":
+            return None
+        per_minute, calls, cost = (
+            numbers(pairs).get(provider) for pairs in (self.rate_per_minute, self.calls_a_day, self.cost_a_day)
+        )
+        dearest = max(card.cost_units for card in catalogue().values())
+        return Limits(per_minute, min(60, per_minute or 60), calls, cost, dearest)
 
     @property
     def reached_at(self) -> str:

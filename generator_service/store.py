@@ -1,43 +1,62 @@
-"""Every SQL statement of the generator."""
+"""Every SQL statement about gates and generations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from generator_service.accounts import block, brakes, lock_account, write_account
+from generator_service.allowance import Limits, allowed, spent
 from generator_service.calls import Call
 from generator_service.decide import Claim, Verdict
+from generator_service.former_calls import claimed, remember_former
 from generator_service.plan import Generation
-from schemas.events import JobRequested
+from generator_service.rows import call_of, claim_of, columns_of, generation_of
+from schemas.events import Event, JobRequested, RetryRequested
 from schemas.wire import encode
 from stage import outbox
 from stage.claims import due_rows
 from stage.database import Connection, Pool
+from stage.telemetry import get_logger
 
-CLAIM = f"""
-    {due_rows("generations")}
+log = get_logger(__name__)
+
+TO_MAKE = """
+    state = 'PENDING' AND provider = $5 AND model <> ALL($6) AND tenant <> ALL($7)
+    AND (deadline IS NULL OR deadline > $1)
+"""
+CLAIM_TO_MAKE = f"""
+    {due_rows("generations", TO_MAKE)}
     UPDATE generations AS row SET
-        state = CASE WHEN row.state = 'PENDING' THEN 'INTENT' ELSE row.state END,
-        attempt = row.attempt + CASE WHEN row.state = 'PENDING' THEN 1 ELSE 0 END,
-        intent_at = CASE WHEN row.state = 'PENDING' THEN $1 ELSE row.intent_at END,
-        provider_id = CASE WHEN row.state = 'PENDING' THEN NULL ELSE row.provider_id END,
-        submitted_at = CASE WHEN row.state = 'PENDING' THEN NULL ELSE row.submitted_at END,
-        fence = row.fence + 1,
-        owner = $4,
-        due_at = $3
-    FROM due, generations AS before
-    WHERE row.id = due.id AND before.id = due.id
-    RETURNING row.*, before.state AS state_before
+        state = 'INTENT', attempt = attempt + 1, intent_at = $1, provider_id = NULL, submitted_at = NULL,
+        pay_again = false, polls = 0, fence = fence + 1, owner = $4, due_at = $3
+    FROM due WHERE row.id = due.id
+    RETURNING row.*, 'PENDING' AS state_before
 """  # noqa: S608 - no value of anybody is in it
+
+WAITING = "state = 'SUBMITTED' AND cancel_at IS NULL AND polls > 0"
+TO_LOOK_AT = f"state IN ('INTENT', 'IN_DOUBT', 'SUBMITTED', 'HELD') AND NOT ({WAITING})"
+
+
+def _claim_to_look(only: str) -> str:
+    return f"""
+        {due_rows("generations", only)}
+        UPDATE generations AS row SET fence = fence + 1, polls = polls + 1, owner = $4, due_at = $3
+        FROM due WHERE row.id = due.id
+        RETURNING row.*, row.state AS state_before
+    """  # noqa: S608 - no value of anybody is in it
+
+
+CLAIM_TO_LOOK_AT, CLAIM_WAITING = _claim_to_look(TO_LOOK_AT), _claim_to_look(WAITING)
 
 
 class Store:
     """The generator's rows. Nothing here decides."""
 
-    def __init__(self, pool: Pool, source: str, owner: str) -> None:
-        self._pool, self._source, self._owner = pool, source, owner
+    def __init__(self, pool: Pool, source: str, owner: str, limits: Mapping[str, Limits | None]) -> None:
+        self._pool, self._source, self._owner, self._limits = pool, source, owner, limits
 
     async def take_back(self, repeatable: Sequence[str], at: datetime) -> None:
         """End the leases of this instance's former life, which is over. Called once, before the first claim.
@@ -46,16 +65,17 @@ class Store:
         """
         await self._pool.execute(
             """
-            UPDATE generations SET due_at = $3
-            WHERE due_at IS NOT NULL AND owner = $1
-                AND (state = 'SUBMITTED' OR (state = 'INTENT' AND provider = ANY($2)))
+            UPDATE generations SET due_at = least(due_at, $3)
+            WHERE owner = $1 AND (state IN ('SUBMITTED', 'IN_DOUBT') OR (state = 'INTENT' AND provider = ANY($2)))
             """,
             self._owner,
             repeatable,
             at,
         )
 
-    async def open_gates(self, connection: Connection, requests: Sequence[JobRequested]) -> set[tuple[UUID, int]]:
+    async def open_gates(
+        self, connection: Connection, requests: Sequence[JobRequested | RetryRequested]
+    ) -> set[tuple[UUID, int]]:
         """The revisions among `requests` that nobody planned before; they are ours to plan now."""
         rows = await connection.fetch(
             """
@@ -67,71 +87,195 @@ class Store:
         )
         return {(row["job_id"], row["revision"]) for row in rows}
 
+    async def planned(self, connection: Connection, job_id: UUID, below: int) -> list[Generation]:
+        """What was planned for a job in revisions lower than `below`, the latest last."""
+        rows = await connection.fetch(
+            "SELECT * FROM generations WHERE job_id = $1 AND revision < $2 ORDER BY revision, number", job_id, below
+        )
+        return [generation_of(row) for row in rows]
+
     async def add(self, connection: Connection, generations: Iterable[Generation], due_at: datetime) -> None:
-        """Add planned calls, all still to make."""
+        """Add planned calls, all still to make; one whose answer was lost before is looked for first."""
         await connection.copy_records_to_table(
             "generations",
-            columns=("id", "job_id", "revision", "number", "tenant", "provider", "outputs", "ask", "deadline",
-                     "state", "attempt", "fence", "due_at"),
+            columns=("id", "job_id", "revision", "number", "tenant", "provider", "model", "outputs", "ask",
+                     "cost_units", "deadline", "state", "attempt", "polls", "fence", "due_at", "intent_at",
+                     "pay_again"),
             records=[
-                (g.id, g.job_id, g.revision, g.number, g.tenant, g.provider, g.outputs, g.ask, g.deadline,
-                 "PENDING", 0, 0, due_at)
+                (g.id, g.job_id, g.revision, g.number, g.tenant, g.provider, g.model, g.outputs, g.ask, g.cost_units,
+                 g.deadline, "IN_DOUBT" if g.doubted_since else "PENDING", 1 if g.doubted_since else 0, 0, 0, due_at,
+                 g.doubted_since, g.doubted_since is not None)
                 for g in generations
             ],
         )  # fmt: skip
 
-    async def claim_due(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
-        """Take up to `limit` generations that are due. What is to be called is an intent once this returns."""
-        rows = await self._pool.fetch(CLAIM, at, limit, at + lease, self._owner)
-        return [_claim(row) for row in rows]
+    async def cancel(self, connection: Connection, cancels: Mapping[UUID, int], at: datetime) -> None:
+        """Remember that jobs are cancelled up to a revision, and mark what is planned of them."""
+        await connection.execute(
+            """
+            INSERT INTO cancels (job_id, revision) SELECT * FROM unnest($1::uuid[], $2::int[])
+            ON CONFLICT (job_id) DO UPDATE SET revision = greatest(cancels.revision, EXCLUDED.revision)
+            """,
+            list(cancels),
+            list(cancels.values()),
+        )
+        await self.mark_cancelled(connection, list(cancels), at)
+
+    async def mark_cancelled(self, connection: Connection, job_ids: Sequence[UUID], at: datetime) -> None:
+        """Mark what is planned of jobs that were cancelled, before or after they were requested."""
+        await connection.execute(
+            """
+            UPDATE generations AS row SET cancel_at = $2, deadline = least(deadline, $2),
+                due_at = CASE WHEN state = 'SUBMITTED' THEN least(due_at, $2) ELSE due_at END
+            FROM cancels WHERE row.job_id = ANY($1) AND cancels.job_id = row.job_id
+                AND row.revision <= cancels.revision AND cancel_at IS NULL AND due_at IS NOT NULL
+            """,
+            job_ids,
+            at,
+        )
+
+    async def claim_to_make(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
+        """Take calls to make, as many as each provider's account allows. They are intents once this returns."""
+        claims: list[Claim] = []
+        async with self._pool.acquire() as connection:
+            pulled = await brakes(connection)
+            for provider, limits in self._limits.items():
+                most = limit - len(claims)
+                if most <= 0 or provider in pulled["provider"]:
+                    continue
+                asked = (at + lease, self._owner, provider, pulled["model"], pulled["tenant"])
+                if limits is None:
+                    claims += map(claim_of, await connection.fetch(CLAIM_TO_MAKE, at, most, *asked))
+                else:
+                    claims += await _claim_within(connection, provider, limits, at, most, asked)
+        return claims
+
+    async def claim_to_look_at(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
+        """Take calls that were asked for and are due to be looked at one by one: lost, held, cancelled, or with news.
+
+        A call has news when it is new, or its provider called back.
+        """
+        return [claim_of(row) for row in await self._pool.fetch(CLAIM_TO_LOOK_AT, at, limit, at + lease, self._owner)]
+
+    async def claim_waiting(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
+        """Take running calls that are due to be looked at and have no news."""
+        return [claim_of(row) for row in await self._pool.fetch(CLAIM_WAITING, at, limit, at + lease, self._owner)]
+
+    async def claim_unwanted(self, limit: int, at: datetime) -> list[Claim]:
+        """Take calls that nobody was asked for and nobody wants any more: cancelled, or past their deadline."""
+        rows = await self._pool.fetch(
+            """
+            WITH unwanted AS MATERIALIZED (
+                SELECT id FROM generations WHERE state = 'PENDING' AND deadline <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+            )
+            UPDATE generations AS row SET fence = fence + 1 FROM unwanted WHERE row.id = unwanted.id
+            RETURNING row.*, row.state AS state_before
+            """,
+            at,
+            limit,
+        )
+        return [claim_of(row) for row in rows]
+
+    async def claimed_ids(self, provider: str, provider_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these provider ids belong to a generation already, as the call it has now or as a former one."""
+        return await claimed(self._pool, provider, provider_ids)
 
     async def record(self, verdicts: Sequence[Verdict]) -> int:
         """Write verdicts and say their facts, in one transaction. Returns how many counted.
 
-        One whose claim was taken over by another worker is left out, facts included.
+        One whose claim was taken over by another worker is left out, facts included. So is one that names a
+        provider id of another generation: it is looked at again when its lease ends.
         """
+        try:
+            return await self._record(verdicts)
+        except asyncpg.UniqueViolationError:
+            if len(verdicts) == 1:
+                log.warning("a call belongs to another generation", job_id=str(verdicts[0].claim.job_id))
+                return 0
+            return sum([await self.record([verdict]) for verdict in verdicts])
+
+    async def _record(self, verdicts: Sequence[Verdict]) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(
                 """
                 UPDATE generations AS row SET
                     state = new.state::generation_state, due_at = new.due_at, last_error = new.error,
-                    provider_id = coalesce(new.provider_id, row.provider_id),
-                    submitted_at = coalesce(new.submitted_at, row.submitted_at)
+                    provider_id = CASE WHEN new.state = 'PENDING' THEN NULL
+                                       ELSE coalesce(new.provider_id, row.provider_id) END,
+                    submitted_at = coalesce(new.submitted_at, row.submitted_at),
+                    attempt = coalesce(new.attempt, row.attempt)
                 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                            $7::timestamptz[]) AS new (id, fence, state, due_at, provider_id, error, submitted_at)
+                            $7::timestamptz[], $8::int[])
+                    AS new (id, fence, state, due_at, provider_id, error, submitted_at, attempt)
                 WHERE row.id = new.id AND row.fence = new.fence
-                RETURNING row.id
+                RETURNING row.id, row.fence
                 """,
-                *_columns(verdicts),
+                *columns_of(verdicts),
             )
-            ours = {row["id"] for row in rows}
-            facts = (fact for v in verdicts if v.claim.call.generation_id in ours for fact in v.facts)
-            await outbox.add(connection, [encode(fact, source=self._source) for fact in facts])
+            # By fence as well: two looks at one generation may end in one batch, and one of them was taken over.
+            ours = {(row["id"], row["fence"]) for row in rows}
+            counted = [v for v in verdicts if (v.claim.call.generation_id, v.claim.fence) in ours]
+            await self.say(connection, (fact for v in counted for fact in v.facts))
+            await remember_former(connection, counted)
+            untils = sorted((v.blocked_until, v.claim.provider) for v in verdicts if v.blocked_until is not None)
+            if untils:
+                await block(connection, {provider: until for until, provider in untils})  # the latest of each
         return len(ours)
+
+    async def say(self, connection: Connection, facts: Iterable[Event]) -> None:
+        """Say facts once the surrounding transaction commits."""
+        await outbox.add(connection, [encode(fact, source=self._source) for fact in facts])
+
+    async def lock_called_back(self, connection: Connection, generation_ids: Sequence[UUID]) -> dict[UUID, Claim]:
+        """The generations that providers called back about, locked; unknown ones are left out."""
+        rows = await connection.fetch(
+            "SELECT *, state AS state_before FROM generations WHERE id = ANY($1) ORDER BY id FOR UPDATE", generation_ids
+        )
+        return {row["id"]: claim_of(row) for row in rows}
+
+    async def adopt(self, connection: Connection, claim: Claim, provider_id: str, at: datetime) -> bool:
+        """Give a lost call its provider's id and look at it now. False when another generation has that id, be it
+        since this moment.
+        """
+        try:
+            async with connection.transaction():
+                done = await connection.fetchval(
+                    """
+                    UPDATE generations SET state = 'SUBMITTED', provider_id = $2, due_at = $3, polls = 0,
+                        submitted_at = coalesce(submitted_at, $3), fence = fence + 1
+                    WHERE id = $1 AND provider_id IS NULL AND NOT EXISTS (
+                        SELECT 1 FROM generations AS other WHERE other.provider = $4 AND other.provider_id = $2
+                        UNION ALL
+                        SELECT 1 FROM former_calls AS other WHERE other.provider = $4 AND other.provider_id = $2
+                    ) RETURNING true
+                    """,
+                    *(claim.call.generation_id, provider_id, at, claim.provider),
+                )
+        except asyncpg.UniqueViolationError:
+            return False
+        return bool(done)
+
+    async def look_now(self, connection: Connection, generation_ids: Sequence[UUID], at: datetime) -> None:
+        """Look at running calls at once: their provider has news."""
+        await connection.execute(
+            "UPDATE generations SET due_at = least(due_at, $2), polls = 0 WHERE id = ANY($1) AND state = 'SUBMITTED'",
+            generation_ids,
+            at,
+        )
 
     async def call_of(self, generation_id: UUID) -> Call | None:
         """What a generation asks for, or None when there is no such generation."""
         row = await self._pool.fetchrow("SELECT * FROM generations WHERE id = $1", generation_id)
-        return _call(row) if row else None
+        return call_of(row) if row else None
 
 
-def _columns(verdicts: Sequence[Verdict]) -> tuple[list[Any], ...]:
-    fields = (
-        (v.claim.call.generation_id, v.claim.fence, v.state, v.due_at, v.provider_id, v.error, v.submitted_at)
-        for v in verdicts
-    )
-    return tuple(list(column) for column in zip(*fields, strict=True))
-
-
-def _claim(row: asyncpg.Record) -> Claim:
-    return Claim(
-        call=_call(row), job_id=row["job_id"], tenant=row["tenant"], revision=row["revision"], number=row["number"],
-        provider=row["provider"], fence=row["fence"], state=row["state_before"], deadline=row["deadline"],
-    )  # fmt: skip
-
-
-def _call(row: asyncpg.Record) -> Call:
-    return Call(
-        generation_id=row["id"], attempt=row["attempt"], outputs=tuple(row["outputs"]),
-        submitted_at=row["submitted_at"], provider_id=row["provider_id"], **row["ask"],
-    )  # fmt: skip
+async def _claim_within(
+    connection: Connection, provider: str, limits: Limits, at: datetime, most: int, asked: tuple[Any, ...]
+) -> list[Claim]:
+    """Claim as many calls as the provider's account allows, and spend them from it."""
+    async with connection.transaction():
+        account = await lock_account(connection, provider, limits, at)
+        most = min(most, allowed(account, limits, at))
+        rows = await connection.fetch(CLAIM_TO_MAKE, at, most, *asked) if most else []
+        await write_account(connection, spent(account, len(rows), sum(row["cost_units"] for row in rows)))
+    return [claim_of(row) for row in rows]

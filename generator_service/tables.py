@@ -1,6 +1,6 @@
 """The generator's own tables: what it has planned, and where each provider call stands."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -34,10 +34,11 @@ class State(StrEnum):
 
     PENDING = "PENDING"
     INTENT = "INTENT"
+    IN_DOUBT = "IN_DOUBT"
     SUBMITTED = "SUBMITTED"
+    HELD = "HELD"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
-    HELD = "HELD"
 
 
 class Base(SQLModel, registry=registry(metadata=metadata)):
@@ -55,6 +56,15 @@ class GateRow(Base, table=True):
     revision: int = Field(primary_key=True)
 
 
+class CancelRow(Base, table=True):
+    """A job that was cancelled, up to a revision. Waits here when it comes before its request."""
+
+    __tablename__ = "cancels"
+
+    job_id: UUID = Field(primary_key=True)
+    revision: int
+
+
 class GenerationRow(Base, table=True):
     """One provider call of a plan, covering one or more outputs. What it asks for is never computed again."""
 
@@ -64,9 +74,13 @@ class GenerationRow(Base, table=True):
         UniqueConstraint("provider", "provider_id"),
         CheckConstraint("attempt >= 0 AND fence >= 0", name="counts_upwards"),
         CheckConstraint("cardinality(outputs) BETWEEN 1 AND 10", name="covers_outputs"),
-        CheckConstraint("(state IN ('SUCCEEDED', 'FAILED', 'HELD')) = (due_at IS NULL)", name="due_until_over"),
-        Index("generations_due", "tenant", "due_at", postgresql_where="due_at IS NOT NULL"),
-    )
+        CheckConstraint("(state IN ('SUCCEEDED', 'FAILED')) = (due_at IS NULL)", name="due_until_over"),
+        CheckConstraint("state <> 'SUBMITTED' OR provider_id IS NOT NULL", name="submitted_has_an_id"),
+        Index("generations_to_make", "provider", "tenant", "due_at", postgresql_where="state = 'PENDING'"),
+        Index("generations_to_look_at", "tenant", "due_at",
+              postgresql_where="state IN ('INTENT', 'IN_DOUBT', 'SUBMITTED', 'HELD')"),
+        Index("generations_deadline", "deadline", postgresql_where="state = 'PENDING' AND deadline IS NOT NULL"),
+    )  # fmt: skip
 
     id: UUID = Field(primary_key=True)
     job_id: UUID
@@ -74,15 +88,59 @@ class GenerationRow(Base, table=True):
     number: int
     tenant: str = Field(sa_type=Text)
     provider: str = Field(sa_type=Text)
+    model: str = Field(sa_type=Text)
     outputs: list[int] = Field(sa_column=Column(ARRAY(SmallInteger), nullable=False))
     ask: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    cost_units: int
     deadline: datetime | None = Field(sa_type=DateTime(timezone=True))
     state: State = Field(sa_column=Column(Enum(State, name="generation_state", metadata=metadata), nullable=False))
     attempt: int
+    polls: int
     fence: int = Field(sa_type=BigInteger)
     owner: str | None = Field(sa_type=Text)
     due_at: datetime | None = Field(sa_type=DateTime(timezone=True))
     intent_at: datetime | None = Field(sa_type=DateTime(timezone=True))
     submitted_at: datetime | None = Field(sa_type=DateTime(timezone=True))
+    cancel_at: datetime | None = Field(sa_type=DateTime(timezone=True))
+    pay_again: bool
     provider_id: str | None = Field(sa_type=Text)
     last_error: str | None = Field(sa_type=Text)
+
+
+class FormerCallRow(Base, table=True):
+    """A call that failed and was followed by another attempt. It is in the provider's list for ever after: whoever
+    looks there for a lost call, or for one that nobody asked for, must know that it is neither.
+    """
+
+    __tablename__ = "former_calls"
+
+    provider: str = Field(primary_key=True, sa_type=Text)
+    provider_id: str = Field(primary_key=True, sa_type=Text)
+    generation_id: UUID
+    attempt: int
+
+
+class AccountRow(Base, table=True):
+    """How much may be asked of a provider, shared by all replicas: a token bucket, and today's spending."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (CheckConstraint("calls >= 0 AND cost_units >= 0", name="spending_counts_upwards"),)
+
+    provider: str = Field(primary_key=True, sa_type=Text)
+    tokens: float
+    filled_at: datetime = Field(sa_type=DateTime(timezone=True))
+    blocked_until: datetime | None = Field(sa_type=DateTime(timezone=True))
+    day: date
+    calls: int
+    cost_units: int = Field(sa_type=BigInteger)
+
+
+class BrakeRow(Base, table=True):
+    """Something that was paused by hand: a provider, a model or a tenant. Its calls wait, what runs goes on."""
+
+    __tablename__ = "brakes"
+
+    kind: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    since: datetime = Field(sa_type=DateTime(timezone=True), nullable=False)
+    why: str = Field(sa_type=Text)

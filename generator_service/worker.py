@@ -1,66 +1,169 @@
-"""Claims generations that are due, asks their providers, and names what came of it."""
+"""Asks providers about claims, and names what came of it."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
-from generator_service.calls import Failed, Outcome, Unknown
-from generator_service.decide import OUT_OF_TIME, Budget, Claim, Verdict, decide, may_ask, too_late
+from generator_service.calls import Candidates, Capability, Failed, Running, Unknown
+from generator_service.decide import (
+    CANCELLED,
+    HELD_TOO_LONG,
+    OUT_OF_TIME,
+    Claim,
+    Outcome,
+    Policy,
+    Question,
+    Verdict,
+    decide,
+    give_up,
+    pick,
+    question,
+)  # fmt: skip
 from generator_service.providers.protocol import Provider
-from generator_service.settings import Settings
 from generator_service.store import Store
 from schemas.clock import Clock
-from stage.retry import delay_before
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
 
-LOST = Unknown("the process that asked the provider died before it knew the answer")
+SEND_MARGIN = 5.0
+"""Seconds before its lease ends in which a claim may not send any more: the request itself takes time to leave."""
+
+LOOKS_PER_CLAIM = 2_000
+ONE_BY_ONE = 20  # more running calls of one provider than this are looked at by list pages
 
 
 class Worker:
-    """One beat after the other: claim, ask, decide, record."""
+    """Claim, ask, decide, record: for calls to make, calls to look at, and calls that nobody wants any more."""
 
-    def __init__(self, store: Store, providers: Mapping[str, Provider], settings: Settings, now: Clock) -> None:
-        self._store, self._providers, self._settings, self._now = store, providers, settings, now
-        self._budget = Budget(
-            settings.max_attempts,
-            lambda attempt: delay_before(
-                attempt, initial=settings.initial_retry_delay, maximum=settings.max_retry_delay
-            ),
-        )
+    def __init__(
+        self, store: Store, providers: Mapping[str, Provider], policy: Policy, lease: timedelta, now: Clock,
+        callback_url: Callable[[Claim], str | None],
+    ) -> None:  # fmt: skip
+        self._store, self._providers, self._policy = store, providers, policy
+        self._lease, self._now, self._callback_url = lease, now, callback_url
+        self._rests_until = 0.0
 
-    async def claim(self, limit: int) -> Sequence[Claim]:
-        """Up to `limit` due generations. The intent is committed before the call: a crash leaves it in doubt."""
-        return await self._store.claim_due(limit, self._now(), self._settings.call_timeout)
+    async def claim_to_make(self, limit: int) -> Sequence[Claim]:
+        """Up to `limit` calls to make. The intent is committed before the call: a crash leaves it in doubt."""
+        send_by = _boottime() + self._lease.total_seconds() - SEND_MARGIN
+        claims = await self._store.claim_to_make(limit, self._now(), self._lease)
+        return [
+            replace(claim, call=replace(claim.call, send_by=send_by, callback_url=self._callback_url(claim)))
+            for claim in claims
+        ]
 
-    async def work(self, claim: Claim) -> Verdict:
-        """Ask the claim's provider once and say what came of it."""
-        with structlog.contextvars.bound_contextvars(
-            job_id=str(claim.job_id), generation=claim.number, attempt=claim.call.attempt, provider=claim.provider
-        ):
-            provider = self._providers.get(claim.provider)
-            capabilities = provider.capabilities if provider else frozenset()
-            verdict = decide(claim, await self._ask(claim, provider), self._now(), self._budget, capabilities)
-            log.info("generation", state=verdict.state, was=claim.state, error=verdict.error)
-            return verdict
+    async def make(self, claim: Claim) -> Verdict:
+        """Ask the claim's provider to make it."""
+        return await self._asked(claim)
 
-    async def _ask(self, claim: Claim, provider: Provider | None) -> Outcome:
-        if provider is None:
-            words = f"no provider {claim.provider} is set up here"
-            # Only what was never asked has surely failed.
-            asked = claim.state != "PENDING"
-            return Unknown(words) if asked else Failed("provider_unavailable", words, retryable=True)
-        if claim.state == "SUBMITTED":
-            return await provider.poll(claim.call, self._now())
-        if too_late(claim, self._now()):
-            return OUT_OF_TIME
-        if not may_ask(claim, provider.capabilities):
-            return LOST
-        return await provider.submit(claim.call, self._now())
+    async def claim_to_look_at(self, limit: int) -> Sequence[list[Claim]]:
+        """Up to `limit` calls that are due to be looked at one by one."""
+        send_by = _boottime() + self._lease.total_seconds() - SEND_MARGIN
+        claims = await self._store.claim_to_look_at(limit, self._now(), self._lease)
+        calls = (replace(each.call, send_by=send_by, callback_url=self._callback_url(each)) for each in claims)
+        return [[replace(claim, call=call)] for claim, call in zip(claims, calls, strict=True)]
+
+    async def claim_waiting(self, _: int) -> Sequence[list[Claim]]:
+        """Running calls that are due: each alone, or many of one provider together.
+
+        Going through a provider's list takes long when many wait: it rests as long as it took, so that it leaves
+        room for other reads and its claims do not run out.
+        """
+        if _boottime() < self._rests_until:
+            return []
+        running: dict[str, list[Claim]] = defaultdict(list)
+        for claim in await self._store.claim_waiting(LOOKS_PER_CLAIM, self._now(), self._lease):
+            running[claim.provider].append(claim)
+        groups: list[list[Claim]] = []
+        for together in running.values():
+            groups += [together] if len(together) > ONE_BY_ONE else [[claim] for claim in together]
+        return groups
+
+    async def look(self, claims: list[Claim]) -> list[Verdict]:
+        """Ask how they go: one, or many of one provider by its list."""
+        if len(claims) == 1:
+            return [await self._asked(claims[0])]
+        provider, at, began = self._providers.get(claims[0].provider), self._now(), _boottime()
+        seen = await provider.poll_many([claim.call for claim in claims], at) if provider else {}
+        self._rests_until = 2 * _boottime() - began
+        # What no list shows would wait for ever: some of it is asked for by its id.
+        alone = [each for each in claims if each.call.provider_id not in seen][:ONE_BY_ONE] if provider else []
+        told = {claim.call.generation_id: await self._asked(claim) for claim in alone}
+        later = Unknown("the provider's list did not show it")
+        return [
+            told.get(claim.call.generation_id) or self._named(claim, seen.get(claim.call.provider_id or "", later))
+            for claim in claims
+        ]
+
+    async def claim_unwanted(self, limit: int) -> Sequence[Claim]:
+        """Calls that were never asked for and nobody wants: cancelled, or past their deadline."""
+        return await self._store.claim_unwanted(limit, self._now())
+
+    async def drop(self, claim: Claim) -> Verdict:
+        """End it: nothing was paid."""
+        return give_up(claim, CANCELLED if claim.cancel_at else OUT_OF_TIME, self._now())
 
     async def record(self, verdicts: Sequence[Verdict]) -> None:
         """Write what came of it; a claim that another worker took over is dropped."""
         counted = await self._store.record(verdicts)
         if counted < len(verdicts):
             log.warning("claims were taken over", dropped=len(verdicts) - counted)
+
+    async def record_groups(self, groups: Sequence[list[Verdict]]) -> None:
+        """The same for what came of looks."""
+        await self.record([verdict for group in groups for verdict in group])
+
+    async def _asked(self, claim: Claim) -> Verdict:
+        with structlog.contextvars.bound_contextvars(
+            job_id=str(claim.job_id), generation=claim.number, attempt=claim.call.attempt, provider=claim.provider
+        ):
+            if claim.state == "HELD":
+                return give_up(claim, HELD_TOO_LONG, self._now())
+            verdict = self._named(claim, await self._ask(claim))
+            log.info("generation", state=verdict.state, was=claim.state, error=verdict.error)
+            return verdict
+
+    def _named(self, claim: Claim, outcome: Outcome) -> Verdict:
+        provider = self._providers.get(claim.provider)
+        capabilities = provider.capabilities if provider else frozenset()
+        return decide(claim, outcome, self._now(), self._policy, capabilities)
+
+    async def _ask(self, claim: Claim) -> Outcome:
+        provider = self._providers.get(claim.provider)
+        if provider is None:
+            words = f"no provider {claim.provider} is set up here"
+            # Only what was never asked has surely failed.
+            asked = claim.state != "PENDING"
+            return Unknown(words) if asked else Failed("provider_unavailable", words, retryable=True)
+        match question(claim, provider.capabilities):
+            case Question.SUBMIT:
+                return await provider.submit(claim.call, self._now())
+            case Question.POLL:
+                return await self._poll(provider, claim)
+            case Question.FIND:
+                return await self._find(provider, claim)
+            case _:
+                return Unknown("the answer was lost, and this provider cannot be asked about it")
+
+    async def _poll(self, provider: Provider, claim: Claim) -> Outcome:
+        if claim.cancel_at is not None and Capability.CANCEL in provider.capabilities:
+            await provider.cancel(claim.call, self._now())
+        return await provider.poll(claim.call, self._now())
+
+    async def _find(self, provider: Provider, claim: Claim) -> Outcome:
+        found = await provider.find(claim.call, self._now())
+        if not isinstance(found, Candidates):
+            return found
+        claimed = await self._store.claimed_ids(claim.provider, found.provider_ids)
+        chosen = pick(found, claimed)
+        return Running(chosen, look_at=self._now()) if chosen else found
+
+
+def _boottime() -> float:
+    """Seconds that also pass while the machine sleeps: a worker that slept must not send."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

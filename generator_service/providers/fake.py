@@ -5,17 +5,39 @@ each time somebody fetches it. `input` may ask for trouble: `fail_outputs` names
 `fail_attempts` is how many attempts fail in a way that is tried again.
 """
 
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from generator_service.calls import Call, Capability, Failed, Finished, Outcome, Running
+from generator_service.boot_time import boot_time
+from generator_service.calls import (
+    Call,
+    Candidates,
+    Capability,
+    Failed,
+    Finished,
+    Found,
+    NotSent,
+    Polled,
+    Running,
+    Submitted,
+)  # fmt: skip
 from generator_service.providers.painting import paint
+from generator_service.providers.protocol import Provider
 from generator_service.providers.tones import play
+from generator_service.settings import Settings
 from schemas.catalogue import catalogue
 from schemas.events import UrlSource
 
 LIFETIME = timedelta(hours=1)  # as Replicate's
 PICTURES = {"jpg": "jpg", "jpeg": "jpg", "png": "png", "webp": "webp"}
 LATENCY_SPREAD = 0.5  # of the latency: outputs of a job finish one after the other, as real ones do
+
+
+@asynccontextmanager
+async def fake_provider(settings: Settings) -> AsyncIterator[Provider]:
+    """The provider, told where its files are reached and how long it takes."""
+    yield FakeProvider(settings.reached_at, settings.fake_latency)
 
 
 class FakeProvider:
@@ -27,16 +49,27 @@ class FakeProvider:
     def __init__(self, base_url: str, latency: float) -> None:
         self._base_url, self._latency = base_url, latency
 
-    async def submit(self, call: Call, at: datetime) -> Outcome:
+    async def submit(self, call: Call, at: datetime) -> Submitted:
+        if call.send_by is not None and boot_time() >= call.send_by:
+            return NotSent("the claim had run out before the request could leave")
         if trouble := _trouble(call):
             return trouble
         if self._latency == 0:
             return self._finished(call, at)
         return Running(f"fake-{call.generation_id}", at + self._takes(call))
 
-    async def poll(self, call: Call, at: datetime) -> Outcome:
+    async def poll(self, call: Call, at: datetime) -> Polled:
         ready = (call.submitted_at or at) + self._takes(call)
         return self._finished(call, at) if at >= ready else Running(f"fake-{call.generation_id}", ready)
+
+    async def poll_many(self, calls: Sequence[Call], at: datetime) -> Mapping[str, Polled]:
+        return {call.provider_id: await self.poll(call, at) for call in calls if call.provider_id}
+
+    async def find(self, call: Call, at: datetime) -> Found:
+        return Candidates((), complete=False)  # never asked: asking again under our id is the same call
+
+    async def cancel(self, call: Call, at: datetime) -> None:
+        """Nothing to stop: it costs nothing and nobody waits."""
 
     def _takes(self, call: Call) -> timedelta:
         spread = call.generation_id.bytes[0] / 255 * LATENCY_SPREAD

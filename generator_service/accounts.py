@@ -1,0 +1,62 @@
+"""The statements about money: accounts shared by all replicas, and the brakes that people pull."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from generator_service.allowance import Account, Limits, refilled
+from stage.database import Connection
+
+COLUMNS = "provider, tokens, filled_at, blocked_until, day, calls, cost_units"
+
+
+async def lock_account(connection: Connection, provider: str, limits: Limits, at: datetime) -> Account:
+    """A provider's account, refilled, locked until the transaction ends: claims of one account take turns.
+
+    One that is new begins with a full bucket.
+    """
+    while True:
+        row = await connection.fetchrow(f"SELECT {COLUMNS} FROM accounts WHERE provider = $1 FOR UPDATE", provider)  # noqa: S608
+        if row is not None:
+            return refilled(Account(**dict(row)), limits, at)
+        await connection.execute(
+            """
+            INSERT INTO accounts (provider, tokens, filled_at, day, calls, cost_units)
+            VALUES ($1, $2, $3, $4, 0, 0) ON CONFLICT DO NOTHING
+            """,
+            provider,
+            float(limits.burst),
+            at,
+            at.date(),
+        )
+
+
+async def write_account(connection: Connection, account: Account) -> None:
+    """Keep what `lock_account` gave, after spending."""
+    await connection.execute(
+        """
+        UPDATE accounts SET tokens = $2, filled_at = $3, blocked_until = $4, day = $5, calls = $6, cost_units = $7
+        WHERE provider = $1
+        """,
+        *(account.provider, account.tokens, account.filled_at, account.blocked_until, account.day, account.calls),
+        account.cost_units,
+    )
+
+
+async def block(connection: Connection, until: Mapping[str, datetime]) -> None:
+    """Ask nothing more of these providers before then. A later time stands."""
+    await connection.execute(
+        """
+        UPDATE accounts SET blocked_until = greatest(blocked_until, t.until)
+        FROM unnest($1::text[], $2::timestamptz[]) AS t (provider, until) WHERE accounts.provider = t.provider
+        """,
+        list(until),
+        list(until.values()),
+    )
+
+
+async def brakes(connection: Connection) -> dict[str, list[str]]:
+    """What is paused, by kind: provider, model, tenant."""
+    pulled: dict[str, list[str]] = {"provider": [], "model": [], "tenant": []}
+    for row in await connection.fetch("SELECT kind, name FROM brakes"):
+        pulled[row["kind"]].append(row["name"])
+    return pulled
