@@ -2,15 +2,17 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import NoReturn
 
 from aiokafka import TopicPartition
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute
 
 from gateway import problems
+from gateway.hooks import hooks
 from gateway.log_tail import LogTail
 from gateway.publisher import Publisher
 from gateway.request_id import RequestIds
@@ -19,6 +21,7 @@ from gateway.settings import Settings
 from gateway.signing import Signer
 from gateway.status import StatusReader
 from gateway.store import Store
+from schemas.callbacks import live_keys
 from schemas.clock import utc_now
 from schemas.events import JobRequested
 from schemas.identity import partition_of
@@ -56,12 +59,19 @@ async def run(settings: Settings) -> int:
         async def kafka_answers() -> None:
             await ends.ends([TopicPartition(JobRequested.topic, partition_of(b""))])
 
-        app = build(Publisher(producer, settings.publish_timeout), reader,
-                    health_routes({"postgres": database_answers, "kafka": kafka_answers}))  # fmt: skip
+        publisher = Publisher(producer, settings.publish_timeout)
+        doorbells = hooks(
+            publisher,
+            live_keys(settings.callback_keys.get_secret_value()),
+            {"replicate": secret} if (secret := settings.replicate_webhook_secret.get_secret_value()) else {},
+            utc_now,
+        )
+        health = health_routes({"postgres": database_answers, "kafka": kafka_answers})
+        app = build([api(publisher, reader, utc_now), doorbells], health)
         return await serve(NAME, RequestIds(app), settings.host, settings.port, loops=[])
 
 
-def build(publisher: Publisher, reader: StatusReader, health: list[BaseRoute]) -> FastAPI:
+def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute]) -> FastAPI:
     """The HTTP application. Its docs page loads nothing from elsewhere."""
     app = FastAPIOffline(
         title="Darkroom", version="1", redoc_url=None,
@@ -72,7 +82,8 @@ def build(publisher: Publisher, reader: StatusReader, health: list[BaseRoute]) -
     async def root() -> dict[str, str]:
         return {"message": "Media Generation Microservice", "status": "running"}
 
-    app.include_router(api(publisher, reader, utc_now))
+    for router in routers:
+        app.include_router(router)
     app.router.routes.extend(health)
     problems.install(app)
     return app

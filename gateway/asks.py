@@ -88,7 +88,7 @@ class JobAsk(BaseModel):
 
 async def read_ask(request: Request) -> JobAsk:
     """The body of a request as a job to make. Raises a 413 or a 422 problem that names every bad field."""
-    body = await _body(request)
+    body = await limited_body(request, BODY_BYTES)
     try:
         ask = JobAsk.model_validate_json(body)
     except ValidationError as wrong:
@@ -100,15 +100,16 @@ async def read_ask(request: Request) -> JobAsk:
     return ask
 
 
-async def _body(request: Request) -> bytes:
+async def limited_body(request: Request, limit: int) -> bytes:
+    """The body of a request. Raises a 413 problem as soon as it is known to be larger than `limit` bytes."""
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > BODY_BYTES:
-        raise too_large(BODY_BYTES)
+    if announced.isdecimal() and int(announced) > limit:
+        raise too_large(limit)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_BYTES:
-            raise too_large(BODY_BYTES)
+        if len(body) > limit:
+            raise too_large(limit)
     return bytes(body)
 
 

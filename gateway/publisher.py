@@ -5,7 +5,7 @@ import asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from schemas.events import JobRequested
+from schemas.events import Event
 from schemas.wire import RecordTooLargeError, encode
 from stage.kafka import publish
 from stage.telemetry import get_logger
@@ -23,17 +23,19 @@ class Publisher:
     def __init__(self, producer: AIOKafkaProducer, timeout: float) -> None:
         self._producer, self._timeout = producer, timeout
 
-    async def accept(self, requested: JobRequested) -> None:
-        """Return once every in-sync replica has the request. Under one id it may be said again at any time.
+    async def accept(self, fact: Event) -> None:
+        """Return once every in-sync replica has the fact. Under one id it may be said again at any time.
 
         Raises `NotAcknowledgedError`, and `RecordTooLargeError` when it does not fit a record.
         """
-        record = encode(requested, source="gateway")
+        record = encode(fact, source="gateway")
         try:
             async with asyncio.timeout(self._timeout):
                 await publish(self._producer, [record])
         except (KafkaError, TimeoutError) as fault:
-            log.warning("a request was not acknowledged", job_id=str(requested.job_id), fault=type(fault).__name__)
+            log.warning(
+                "a fact was not acknowledged", topic=fact.topic, job_id=str(fact.job_id), fault=type(fault).__name__
+            )
             raise NotAcknowledgedError from fault
 
 

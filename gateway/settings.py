@@ -1,13 +1,30 @@
 """What the gateway must be told, as GATEWAY_* variables and the original's S3_* names."""
 
+import base64
 from ipaddress import ip_address
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from stage.bucket import BucketSettings
-from stage.settings import DatabaseUrl, ServiceSettings
+from stage.settings import CallbackKeys, DatabaseUrl, ServiceSettings
+
+
+def _standard(secret: SecretStr) -> SecretStr:
+    kind, _, key = secret.get_secret_value().partition("_")
+    if key or kind:
+        try:
+            base64.b64decode(key + "=" * (-len(key) % 4), validate=True)
+        except ValueError:
+            key = ""
+        if kind != "whsec" or not key:
+            raise ValueError("must be whsec_ and Base64, as the provider gives it")
+    return secret
+
+
+SigningSecret = Annotated[SecretStr, AfterValidator(_standard)]
+"""What a provider signs its callbacks with, after Standard Webhooks. Empty: its callbacks are proven by their path."""
 
 
 class Settings(ServiceSettings, BucketSettings):
@@ -20,6 +37,9 @@ class Settings(ServiceSettings, BucketSettings):
     auth: Literal["open"]  # open: everybody is the tenant `dev`; never off loopback
     auth_open_behind_loopback: bool = False  # in a container: the port is published on loopback only
     publish_timeout: float = Field(10, gt=0, le=60)  # seconds to wait for Kafka's acknowledgement
+    # What proves callbacks: our own keys (KID=SECRET pairs, as the generator's), and what Replicate signs with.
+    callback_keys: CallbackKeys = Field(SecretStr(""), validation_alias="CALLBACK_KEYS")
+    replicate_webhook_secret: SigningSecret = Field(SecretStr(""), validation_alias="REPLICATE_WEBHOOK_SECRET")
     scan_records: int = Field(5_000, ge=1)  # of the log, read at most to find a job that the ledger has not reached
 
     @model_validator(mode="after")

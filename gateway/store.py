@@ -53,9 +53,9 @@ def _job(row: asyncpg.Record) -> Job:
         job_id=row["job_id"], status=status, done=status.terminal, revision=row["revision"], model=row["model"],
         prompt=row["prompt"], num_outputs=row["num_outputs"], seed=row["seed"], output_format=row["output_format"],
         input=row["input"], metadata=row["metadata"], media=tuple(map(_media, json.loads(row["outputs"]))),
-        error_message=row["error_message"], retry_count=row["retry_count"], deadline=row["deadline"],
-        created_at=row["requested_at"], updated_at=row["updated_at"], started_at=row["started_at"],
-        completed_at=row["completed_at"],
+        error_message=row["error_message"], retry_count=row["retry_count"], cost_units=row["cost_units"],
+        deadline=row["deadline"], created_at=row["requested_at"], updated_at=row["updated_at"],
+        started_at=row["started_at"], completed_at=row["completed_at"],
     )  # fmt: skip
 
 

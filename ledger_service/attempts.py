@@ -24,6 +24,7 @@ class Attempt:
     result: Result
     provider: str | None = None
     provider_id: str | None = None
+    cost_units: int | None = None
     code: str | None = None
     message: str | None = None
     started_at: datetime | None = None
@@ -37,7 +38,8 @@ def attempts_of(event: Event) -> Iterator[Attempt]:
         case GenerationSubmitted():
             yield Attempt(
                 event.job_id, event.revision, Kind.GENERATION, event.generation, event.attempt, Result.RUNNING,
-                provider=event.provider, provider_id=event.provider_id, started_at=event.occurred_at,
+                provider=event.provider, provider_id=event.provider_id, cost_units=event.cost_units,
+                started_at=event.occurred_at,
             )  # fmt: skip
         case GenerationFailed():
             yield Attempt(

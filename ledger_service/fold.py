@@ -16,6 +16,7 @@ from schemas.events import (
     JobRequested,
     MediaGenerated,
     MediaStored,
+    RetryRequested,
     UploadFailed,
     UrlSource,
 )  # fmt: skip
@@ -170,10 +171,11 @@ def _ending(seen: list[OutputStatus]) -> Status:
 def fold(job: Job, event: Event, position: Position) -> Job:
     """`job`, now that it knows `event`. Once or often, early or late: it ends the same. Changes `job` in place."""
     job.updated_at = max(job.updated_at, event.occurred_at)
-    job.revision = max(job.revision, event.revision)
     match event:
         case JobRequested():
             _requested(job, event, position.offset)
+        case RetryRequested():
+            _retried(job, event)
         case GenerationSubmitted():
             for output in _outputs(job, event):
                 _attempted(output, event.generation, event.attempt)
@@ -191,6 +193,13 @@ def fold(job: Job, event: Event, position: Position) -> Job:
             output.upload_attempts = max(output.upload_attempts, event.attempt)
             _failed(output, event, position)
     return job
+
+
+def _retried(job: Job, event: RetryRequested) -> None:
+    """Only this makes another revision: any other fact of it, heard first, must not let it look complete."""
+    job.revision = max(job.revision, event.revision)
+    for redo in event.outputs:
+        _output(job, event.revision, redo.index)
 
 
 def _requested(job: Job, event: JobRequested, offset: int) -> None:

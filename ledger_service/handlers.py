@@ -7,13 +7,16 @@ from ledger_service import store
 from ledger_service.announce import announcement
 from ledger_service.attempts import attempts_of
 from ledger_service.fold import Job, fold, standing
-from schemas.events import FACTS, JobCompleted
+from schemas.events import FACTS, JobCompleted, ProviderCalledBack
 from schemas.wire import encode
 from stage import outbox
 from stage.consume import Heard
 from stage.database import Connection
 
-TOPICS = tuple(topic for topic in FACTS if topic != JobCompleted.topic)
+NOT_HEARD = (JobCompleted.topic, ProviderCalledBack.topic)
+"""Its own words, and doorbells: they say nothing that is not said again as a fact."""
+
+TOPICS = tuple(topic for topic in FACTS if topic not in NOT_HEARD)
 
 
 async def on_facts(connection: Connection, heard: Sequence[Heard]) -> None:

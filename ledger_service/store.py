@@ -115,14 +115,14 @@ OUTPUT_COLUMNS = {
 }  # fmt: skip
 WRITE_OUTPUTS = _upsert("outputs", OUTPUT_COLUMNS, ["job_id", "revision", "index"], {})
 
-KNOWN = {"result": "max", "provider": "max", "provider_id": "max", "code": "max", "message": "max",
+KNOWN = {"result": "max", "provider": "max", "provider_id": "max", "cost_units": "max", "code": "max", "message": "max",
          "started_at": "min", "ended_at": "max", "next_try_at": "max"}  # fmt: skip
 WRITE_ATTEMPTS = f"""
     INSERT INTO attempts ({", ".join(ATTEMPT)})
     SELECT job_id, revision, kind, subject, attempt, {", ".join(f"{join}({name})" for name, join in KNOWN.items())}
     FROM unnest(
         $1::uuid[], $2::int[], $3::attempt_kind[], $4::smallint[], $5::int[], $6::attempt_result[], $7::text[],
-        $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]
+        $8::text[], $9::int[], $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[]
     ) AS new ({", ".join(ATTEMPT)})
     GROUP BY job_id, revision, kind, subject, attempt
     ON CONFLICT (job_id, revision, kind, subject, attempt) DO UPDATE SET {

@@ -154,6 +154,7 @@ class AttemptRow(Base, table=True):
     result: Result = Field(sa_column=Column(Enum(Result, name="attempt_result", metadata=metadata), nullable=False))
     provider: str | None = Field(sa_type=Text)
     provider_id: str | None = Field(sa_type=Text)
+    cost_units: int | None
     code: str | None = Field(sa_type=Text)
     message: str | None = Field(sa_type=Text)
     started_at: datetime | None = moment()

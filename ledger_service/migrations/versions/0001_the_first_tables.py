@@ -25,6 +25,7 @@ def upgrade() -> None:
         ),
         sa.Column("provider", sa.Text(), nullable=True),
         sa.Column("provider_id", sa.Text(), nullable=True),
+        sa.Column("cost_units", sa.Integer(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -181,7 +182,9 @@ VIEWS = (
     """
     CREATE VIEW ledger_v1.jobs AS
     SELECT job_id, tenant, revision, status::text, model, prompt, num_outputs, seed, output_format, input, metadata,
-           deadline, requested_at, started_at, completed_at, updated_at, error_code, error_message, retry_count
+           deadline, requested_at, started_at, completed_at, updated_at, error_code, error_message, retry_count,
+           (SELECT coalesce(sum(cost_units), 0)::bigint FROM ledger.attempts WHERE attempts.job_id = jobs.job_id)
+               AS cost_units
     FROM ledger.jobs WHERE requested_at IS NOT NULL
     """,
     """
