@@ -3,14 +3,22 @@
 #
 #   PYTHON=...   the Python to make .venv from, if not the first one found that fits
 #   ARGS=...     more for the command behind a target: make up ARGS="--replicas generator=2", make test ARGS=tests/unit
+#
+# make chaos takes SCENARIO=spend or waiting, SEED=n, KILLS=n, POLICY=strict or settle, and NAIVE=1 for the handler that
+# everybody writes first, which must be caught paying twice.
 
 PYTHON ?=
 ARGS ?=
+SCENARIO ?= spend
+SEED ?= 1
+KILLS ?= 60
+POLICY ?= strict
+NAIVE ?=
 BIN = .venv/bin
 PACKAGES = darkroom gateway generator_service ledger_service schemas stage uploader_service
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check hooks lock clean environment-local environment-dev
+.PHONY: help demo up down test chaos check hooks lock clean environment-local environment-dev
 
 help: ## What can be asked for
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name what; do printf '  make %-7s%s\n' "$$name" "$$what"; done
@@ -26,6 +34,10 @@ down: environment-local ## Stop what make up started, from another terminal
 
 test: environment-dev ## The whole suite, on a real Kafka, PostgreSQL and S3
 	@exec $(BIN)/pytest $(ARGS)
+
+chaos: environment-dev ## Kill, pause, lose and replay, then count what was paid: make chaos SEED=1 KILLS=60
+	@exec $(BIN)/python -m tests.chaos --scenario $(SCENARIO) --seed $(SEED) --kills $(KILLS) --policy $(POLICY) \
+		$(if $(NAIVE),--naive) $(ARGS)
 
 check: environment-dev ## Lint, types, imports, security and the repository's own rules; stops at the first that fails
 	@$(call checking,ruff (lint),$(BIN)/ruff check .)

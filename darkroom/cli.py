@@ -9,11 +9,15 @@ import click
 from dotenv import dotenv_values
 from typing_extensions import override
 
+from darkroom.commands.bill import bill
+from darkroom.commands.brakes import brakes, pause, resume
 from darkroom.commands.examples import examples
+from darkroom.commands.held import held
 from darkroom.commands.local import demo, down, logs, ps, up
 from darkroom.commands.prepare import bucket, database, topics
 from darkroom.commands.simulate import simulate
 from darkroom.local.part import LocalError
+from darkroom.operators import NothingChanged
 from darkroom.steps import WrongSettingError
 
 SETTINGS_FILES = (".env.development", ".env.development.local")
@@ -55,7 +59,7 @@ def in_one_line(error: Exception) -> click.ClickException:
         return WrongSettings(str(error))
     from darkroom.setup import SetupError
 
-    if isinstance(error, LocalError | SetupError):
+    if isinstance(error, LocalError | SetupError | NothingChanged):
         return Fault(str(error))
     words = " ".join(str(error).split())
     return Fault(f"{type(error).__name__}{': ' if words else ''}{words}: run `darkroom --debug …` again to see where")
@@ -98,7 +102,10 @@ def cli(context: click.Context, debug: bool) -> None:
     context.obj = told(Path.cwd())
 
 
-for command in (up, down, ps, logs, demo, simulate, database, topics, bucket):
+for command in (
+    *(up, down, ps, logs, demo, simulate, database, topics, bucket),
+    *(held, pause, resume, brakes, bill),
+):
     cli.add_command(command)
 
 

@@ -5,10 +5,11 @@ import signal
 import time
 from pathlib import Path
 
-from darkroom.local.home import sole_supervisor, supervisor_of
+from darkroom.local.home import password, sole_supervisor, supervisor_of
 from darkroom.local.part import LocalError
+from darkroom.local.ports import HOST
 from darkroom.local.processes import as_it_is, end_leftovers
-from darkroom.local.state import PartState, read_state
+from darkroom.local.state import PartState, State, read_state
 
 GONE_WITHIN = 15.0  # seconds: a supervisor promises 10
 
@@ -18,6 +19,14 @@ def parts_of(home: Path) -> list[PartState]:
     written = read_state(home)
     supervised = supervisor_of(home) is not None
     return [as_it_is(part, supervised) for part in written.parts] if written else []
+
+
+def database_url(home: Path, service: str) -> str | None:
+    """How a service of `home` connects to the PostgreSQL that runs there, password included. None when none runs."""
+    for part in parts_of(home):
+        if part.name == "postgres" and part.state is State.READY:
+            return f"postgresql://{service}:{password(home, service)}@{HOST}:{part.port}/darkroom"
+    return None
 
 
 def end(home: Path) -> str:

@@ -55,10 +55,25 @@ def connections(ports: Mapping[str, int], passwords: Mapping[str, str]) -> dict[
     }
 
 
-def media_hosts(ports: Mapping[str, int]) -> dict[str, str]:
-    """The setting that lets uploaders fetch the fake provider's media: they lie at the generators themselves."""
+def media_hosts(ports: Mapping[str, int], environ: Mapping[str, str]) -> dict[str, str]:
+    """The setting that lets uploaders fetch the fake provider's media: they lie at the generators themselves. What
+    `environ` allows stays allowed.
+    """
     hosts = [f"{HOST}:{port}" for name, port in ports.items() if name.startswith("generator-")]
-    return {"UPLOADER_ALLOWED_PRIVATE": ",".join(hosts)}
+    given = environ.get("UPLOADER_ALLOWED_PRIVATE", "")
+    return {"UPLOADER_ALLOWED_PRIVATE": ",".join([*filter(None, [given]), *hosts])}
+
+
+def callbacks(ports: Mapping[str, int], key: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings by which providers can call back, where `environ` does not say: the gateway of this machine, and a
+    key of our own that proves the path.
+
+    The real Replicate refuses calls that name an address without https, so there is none for it: calls are polled.
+    """
+    simulated = environ.get("REPLICATE_BASE_URL", "").startswith("http://")
+    heard = simulated or not environ.get("REPLICATE_API_TOKEN")
+    own = {"CALLBACK_BASE_URL": f"http://{HOST}:{ports['gateway']}" if heard else "", "CALLBACK_KEYS": f"local={key}"}
+    return own | {name: environ[name] for name in own if name in environ}
 
 
 def service_part(name: str, service: str, port: int, environ: Mapping[str, str]) -> Part:

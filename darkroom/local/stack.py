@@ -19,6 +19,7 @@ from darkroom.local.s3 import s3_part
 from darkroom.local.services import (
     ACCESS_KEY,
     DEFAULTS,
+    callbacks,
     connections,
     full_name,
     instances,
@@ -75,7 +76,7 @@ class Stack:
             self.ports = claim_ports(self.home, wanted, self.ports)
             if self._servers:
                 await self._start_servers()
-            self.environ |= media_hosts(self.ports)
+            self.environ |= media_hosts(self.ports, self.environ)
             if self._services:
                 await self.start_services()
         except BaseException:
@@ -92,6 +93,8 @@ class Stack:
 
     async def start_services(self) -> None:
         """Start every replica, and return when all are ready."""
+        if "gateway" in self.ports:
+            self.environ |= callbacks(self.ports, password(self.home, "callbacks"), self.environ)
         await _together(
             *(
                 self._supervisor.start(service_part(name, service, self.ports[name], self.environ), SERVICE_LAYER)
