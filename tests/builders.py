@@ -7,6 +7,7 @@ from uuid import UUID
 from generator_service.calls import Call
 from generator_service.decide import Claim as GenerationClaim
 from schemas.events import (
+    CancelRequested,
     CompletedOutput,
     Event,
     GenerationFailed,
@@ -15,6 +16,9 @@ from schemas.events import (
     JobRequested,
     MediaGenerated,
     MediaStored,
+    ProviderCalledBack,
+    Redo,
+    RetryRequested,
     UploadFailed,
     UrlSource,
 )
@@ -44,6 +48,22 @@ def at(event: Event, offset: int = 0) -> Position:
 
 def a_request(**changes: Any) -> JobRequested:
     return _say(JobRequested, changes, model="fake/painter", prompt="A futuristic city at sunset", num_outputs=1)
+
+
+def a_cancel(**changes: Any) -> CancelRequested:
+    return _say(CancelRequested, changes)
+
+
+def a_retry(*redo: Redo, **changes: Any) -> RetryRequested:
+    """A second revision that generates these outputs again, the first when none is named."""
+    return _say(RetryRequested, {"revision": 2} | changes, outputs=redo or (Redo(index=0, start="generate"),))
+
+
+def a_callback(**changes: Any) -> ProviderCalledBack:
+    return _say(
+        ProviderCalledBack, changes, generation_id=generation_id_of(JOB, 1, 0), attempt=1, provider="fake",
+        provider_id="fake-1", provider_status="succeeded",
+    )  # fmt: skip
 
 
 def a_submission(**changes: Any) -> GenerationSubmitted:
@@ -93,6 +113,9 @@ def one_of_each() -> list[Event]:
     """Every kind of fact there is."""
     return [
         a_request(),
+        a_cancel(),
+        a_retry(),
+        a_callback(),
         a_submission(),
         a_failed_generation(),
         a_generated_output(),
@@ -113,7 +136,7 @@ def a_call(**changes: Any) -> Call:
 def a_generation_claim(**changes: Any) -> GenerationClaim:
     facts: dict[str, Any] = {
         "call": a_call(), "job_id": JOB, "tenant": TENANT, "revision": 1, "number": 0, "provider": "fake", "fence": 1,
-        "state": "PENDING", "deadline": None,
+        "state": "PENDING", "polls": 0, "cost_units": 1, "cancel_at": None, "pay_again": False,
     }  # fmt: skip
     return GenerationClaim(**facts | changes)
 

@@ -96,19 +96,38 @@ async def _nothing_more() -> None:
 class GenerationStore(generator_service.store.Store):
     """The generator's rows in memory, as far as a worker and the media routes ask for them."""
 
-    def __init__(self, due: Sequence[GenerationClaim] = (), calls: Sequence[Call] = ()) -> None:
+    def __init__(
+        self, due: Sequence[GenerationClaim] = (), calls: Sequence[Call] = (), claimed: Iterable[str] = ()
+    ) -> None:
         self._due, self._calls = list(due), {call.generation_id: call for call in calls}
-        self.claims: list[tuple[int, datetime, timedelta]] = []
+        self._claimed = frozenset(claimed)
+        self.claims: list[tuple[str, int, datetime, timedelta | None]] = []
         self.verdicts: list[Verdict] = []
+        self.taken_over = 0
 
-    async def claim_due(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
-        self.claims.append((limit, at, lease))
+    async def claim_to_make(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
+        return self._take("to make", limit, at, lease)
+
+    async def claim_to_look_at(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
+        return self._take("to look at", limit, at, lease)
+
+    async def claim_waiting(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
+        return self._take("waiting", limit, at, lease)
+
+    async def claim_unwanted(self, limit: int, at: datetime) -> list[GenerationClaim]:
+        return self._take("unwanted", limit, at, None)
+
+    def _take(self, kind: str, limit: int, at: datetime, lease: timedelta | None) -> list[GenerationClaim]:
+        self.claims.append((kind, limit, at, lease))
         taken, self._due = self._due[:limit], self._due[limit:]
         return taken
 
+    async def claimed_ids(self, provider: str, provider_ids: Sequence[str]) -> frozenset[str]:
+        return self._claimed & set(provider_ids)
+
     async def record(self, verdicts: Sequence[Verdict]) -> int:
         self.verdicts += verdicts
-        return len(verdicts)
+        return len(verdicts) - self.taken_over
 
     async def call_of(self, generation_id: UUID) -> Call | None:
         return self._calls.get(generation_id)

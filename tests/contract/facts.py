@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from schemas.events import (
+    CancelRequested,
     CompletedOutput,
     Event,
     Failure,
@@ -13,10 +14,14 @@ from schemas.events import (
     JobRequested,
     MediaGenerated,
     MediaStored,
+    ProviderCalledBack,
+    Redo,
+    RetryRequested,
     StagedSource,
     UploadFailed,
     UrlSource,
 )
+from schemas.identity import event_id_of
 from schemas.jobs import OutputStatus, Status
 
 JOB = UUID("96b5c363-04d7-87e6-9bfe-51246d3cdc5d")
@@ -35,6 +40,19 @@ GOLDEN: dict[str, Event] = {
         output_format="webp", metadata={"order": "A-17"},
         input={"fail_outputs": [2], "guidance": 7.5, "nothing": None, "deep": {"on": True}},
         deadline=datetime(2026, 1, 12, 11, tzinfo=UTC),
+    ),
+    "cancel.requested.v1": CancelRequested(
+        event_id=event_id_of(JOB, "cancel.requested/2/-/final"), occurred_at=_at(1), job_id=JOB, tenant="acme",
+        revision=2,
+    ),
+    "retry.requested.v1": RetryRequested(
+        event_id=event_id_of(JOB, "retry.requested/2/-/final"), occurred_at=_at(1), job_id=JOB, tenant="acme",
+        revision=2, outputs=(Redo(index=6, start="generate"), Redo(index=7, start="store")),
+    ),
+    "provider.called_back.v1": ProviderCalledBack(
+        event_id=event_id_of(JOB, "provider.called_back/5486bdff-6765-53b7-97fb-f613a6684db0/5/succeeded"),
+        occurred_at=_at(3), job_id=JOB, tenant="-", generation_id=UUID("5486bdff-6765-53b7-97fb-f613a6684db0"),
+        attempt=5, provider="replicate", provider_id="rrr4z55ocneqzikepnug6xezpe", provider_status="succeeded",
     ),
     "generation.submitted.v1": GenerationSubmitted(
         event_id=UUID("15b3fc4a-46fd-5005-af8c-49af5320aea3"), occurred_at=_at(1), job_id=JOB, tenant="acme",

@@ -15,8 +15,11 @@ from sqlalchemy.engine import make_url
 from darkroom.local.stack import Stack
 from generator_service.handlers import TOPICS as GENERATOR_TOPICS
 from ledger_service.handlers import TOPICS as LEDGER_TOPICS
+from schemas.events import Event
 from schemas.topics import topics
+from schemas.wire import encode
 from stage.bucket import BucketSettings, bucket_client
+from stage.kafka import publish
 from uploader_service.handlers import TOPICS as UPLOADER_TOPICS
 
 HEARS = {"generator": GENERATOR_TOPICS, "uploader": UPLOADER_TOPICS, "ledger": LEDGER_TOPICS}
@@ -101,6 +104,32 @@ class Pipeline:
             await producer.flush()
         finally:
             await producer.stop()
+
+    async def say(self, *facts: Event) -> None:
+        """Say facts as the service would that says them."""
+        records = [encode(fact, source="test") for fact in facts]
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
+        await producer.start()
+        try:
+            await publish(producer, records)
+        finally:
+            await producer.stop()
+
+    async def calls(self, job_id: UUID) -> list[asyncpg.Record]:
+        """The generator's rows of a job: one for each provider call of its plan."""
+        return await self.admin.fetch(
+            "SELECT * FROM generator.generations WHERE job_id = $1 ORDER BY revision, number", job_id
+        )
+
+    async def call_in(self, state: str, job_id: UUID, within: float = DEADLINE) -> asyncpg.Record:
+        """The job's latest call, once it is in this state."""
+
+        async def there() -> bool:
+            rows = await self.calls(job_id)
+            return bool(rows) and rows[-1]["state"] == state
+
+        await until(there, within, f"the call of job {job_id} to be {state}")
+        return (await self.calls(job_id))[-1]
 
     async def settled(self, within: float = DEADLINE) -> None:
         """Return once every service has read its topics to the end, done its work and said what it had to say."""

@@ -48,6 +48,9 @@ def test_an_unknown_log_names_those_there_are(tmp_path: Path) -> None:
         (("database", "migrate", "--service", "ledger"), "LEDGER_DATABASE_URL"),
         (("topics", "apply"), "KAFKA_BOOTSTRAP_SERVERS"),
         (("bucket", "create"), "S3_ACCESS_KEY_ID"),
+        (("held", "list"), "GENERATOR_DATABASE_URL"),
+        (("pause", "tenant", "acme", "--json"), "GENERATOR_DATABASE_URL"),
+        (("bill", "check", "--provider", "replicate"), "GENERATOR_DATABASE_URL"),
     ],
 )
 def test_a_missing_setting_is_named_in_one_line(command: tuple[str, ...], setting: str, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import httpx
 from gateway.app import build
 from gateway.publisher import Publisher
 from gateway.request_id import RequestIds
+from gateway.routes import api
 from gateway.status import StatusReader
+from schemas.clock import utc_now
 from stage.service import health_routes
 from tests.fakes import Ends, Links, Log, Tail, Views
 
@@ -17,7 +19,8 @@ from tests.fakes import Ends, Links, Log, Tail, Views
 async def calling(log: Log | None = None, views: Views | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a gateway on top of these."""
     reader = StatusReader(views or Views(), Ends(0), Tail(), Links())
-    app = RequestIds(build(Publisher(log or Log(), timeout=0.2), reader, health_routes({})))
+    routes = api(Publisher(log or Log(), timeout=0.2), reader, utc_now)
+    app = RequestIds(build([routes], health_routes({})))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client

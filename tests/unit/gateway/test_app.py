@@ -90,7 +90,8 @@ async def test_the_originals_status_has_all_its_fields() -> None:
     assert body | {"media": []} == {
         "job_id": str(JOB), "status": "COMPLETED", "done": True, "revision": 1, "model": "m", "prompt": "a city",
         "num_outputs": 1, "seed": None, "output_format": None, "input": {}, "metadata": {}, "media": [],
-        "error_message": None, "retry_count": 0, "deadline": None, "created_at": "2026-01-12T12:00:00Z",
+        "error_message": None, "retry_count": 0, "cost_units": 0, "deadline": None,
+        "created_at": "2026-01-12T12:00:00Z",
         "updated_at": "2026-01-12T12:00:02Z", "started_at": "2026-01-12T12:00:00Z",
         "completed_at": "2026-01-12T12:00:02Z",
     }  # fmt: skip

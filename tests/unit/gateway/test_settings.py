@@ -1,6 +1,7 @@
 """What the gateway must be told, and open doors that it refuses."""
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.settings import Settings
 from stage.settings import load
@@ -45,3 +46,27 @@ def test_open_doors_in_a_container_are_fine_when_somebody_says_that_loopback_is_
     environ.setenv("GATEWAY_AUTH_OPEN_BEHIND_LOOPBACK", "true")
 
     assert load(Settings, "gateway").host == "0.0.0.0"
+
+
+NEEDED = {
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "GATEWAY_DATABASE_URL": "postgresql://127.0.0.1/darkroom",
+    "S3_ACCESS_KEY_ID": "a",
+    "S3_SECRET_ACCESS_KEY": "b",
+    "S3_BUCKET_NAME": "media",
+    "auth": "open",
+}
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjU"
+
+
+@pytest.mark.parametrize("secret", [SECRET, SECRET[:-1], ""])
+def test_a_signing_secret_may_be_as_the_provider_gives_it_or_missing(secret: str) -> None:
+    settings = Settings.model_validate(NEEDED | {"REPLICATE_WEBHOOK_SECRET": secret})
+
+    assert settings.replicate_webhook_secret.get_secret_value() == secret
+
+
+@pytest.mark.parametrize("secret", ["whsec_", SECRET.removeprefix("whsec_"), "whsec_no base64!", "r8_token"])
+def test_a_signing_secret_that_could_verify_nothing_is_refused_at_the_start(secret: str) -> None:
+    with pytest.raises(ValidationError, match="must be whsec_ and Base64"):
+        Settings.model_validate(NEEDED | {"REPLICATE_WEBHOOK_SECRET": secret})

@@ -1,21 +1,33 @@
-"""What an answer means, and that the state diagram in the docstring is the truth."""
+"""What is asked, what an answer means, and that the state diagram in the docstring is the truth."""
 
 import re
-from dataclasses import replace
-from itertools import product
+from datetime import timedelta
 
 import pytest
 
 from generator_service import decide as module
-from generator_service.calls import Capability, Failed, Finished, Outcome, Running, Unknown
-from generator_service.decide import Budget, Claim, Verdict, decide, may_ask, too_late
+from generator_service.calls import Candidates, Capability, Failed, Finished, NotSent, Running, Throttled, Unknown
+from generator_service.decide import (
+    CANCELLED,
+    Claim,
+    Outcome,
+    Policy,
+    Question,
+    Verdict,
+    decide,
+    give_up,
+    pick,
+    question,
+)
 from generator_service.tables import State
-from schemas.events import GenerationFailed, GenerationSubmitted, MediaGenerated, StagedSource, UrlSource
+from schemas.events import GenerationFailed, GenerationSubmitted, MediaGenerated, UrlSource
 from tests.builders import NOON, a_call, a_generation_claim, later
 
-BUDGET = Budget(max_attempts=3, delay=lambda attempt: 10.0 * attempt)
+POLICY = Policy(max_attempts=3, delay=lambda attempt: 10.0 * attempt)
+SETTLE = Policy(max_attempts=3, delay=lambda attempt: 10.0 * attempt, settle=frozenset({"fake"}))
 NOTHING: frozenset[Capability] = frozenset()
 CLIENT_ID = frozenset({Capability.CLIENT_ID})
+LIST = frozenset({Capability.LIST_MATCH, Capability.CALLBACK})
 SOURCE = UrlSource(url="https://replicate.delivery/a.jpg")
 
 RUNNING = Running("r-1", later(2))
@@ -23,156 +35,161 @@ FINISHED = Finished("r-1", (SOURCE,))
 FAILED = Failed("provider_failed", "it broke", retryable=True)
 REFUSED = Failed("content_policy", "no", retryable=False)
 LOST = Unknown("the answer was lost")
+NOT_THERE = Candidates((), complete=True)
+THROTTLED = Throttled(timedelta(seconds=30), "slow down")
+NOT_SENT = NotSent("no connection came about")
 
 
-def decided(claim: Claim, outcome: Outcome, capabilities: frozenset[Capability] = NOTHING) -> Verdict:
-    return decide(claim, outcome, NOON, BUDGET, capabilities)
+def claim_in(state: str, *, asked_before: float = 30, pay_again: bool = False, attempt: int = 1) -> Claim:
+    """A claim in `state` whose call was intended so many seconds before noon."""
+    submitted_at = later(-20) if state == "SUBMITTED" else None
+    call = a_call(attempt=attempt, outputs=(0,), intent_at=later(-asked_before), submitted_at=submitted_at)
+    return a_generation_claim(state=state, call=call, pay_again=pay_again)
 
 
-def claim_in(state: str, attempt: int = 1, outputs: tuple[int, ...] = (0,)) -> Claim:
-    submitted_at = later(-60) if state == "SUBMITTED" else None
-    return a_generation_claim(state=state, call=a_call(attempt=attempt, outputs=outputs, submitted_at=submitted_at))
-
-
-@pytest.mark.parametrize("state", ["PENDING", "INTENT"])
-def test_an_accepted_call_is_said_once_and_looked_at_again(state: str) -> None:
-    claim = claim_in(state)
-
-    verdict = decided(claim, RUNNING)
-
-    [fact] = verdict.facts
-    assert isinstance(fact, GenerationSubmitted)
-    assert (fact.provider_id, fact.outputs, fact.attempt) == ("r-1", (0,), 1)
-    assert verdict == Verdict(claim, "SUBMITTED", later(2), (fact,), "r-1", NOON)
-
-
-def test_a_call_that_still_runs_says_nothing_new_and_keeps_its_time() -> None:
-    claim = claim_in("SUBMITTED")
-
-    assert decided(claim, RUNNING) == Verdict(claim, "SUBMITTED", later(2), (), "r-1", later(-60))
-
-
-def test_a_call_that_finishes_at_once_says_that_it_was_submitted_too() -> None:
-    verdict = decided(claim_in("PENDING"), FINISHED)
-
-    assert [type(fact) for fact in verdict.facts] == [GenerationSubmitted, MediaGenerated]
-    assert (verdict.state, verdict.due_at, verdict.provider_id) == ("SUCCEEDED", None, "r-1")
-
-
-def test_each_output_of_a_finished_call_is_said_with_its_own_index_and_source() -> None:
-    staged = StagedSource(key="staged/1", sha256="0" * 64, size=5)
-
-    verdict = decided(claim_in("SUBMITTED", outputs=(4, 5)), Finished("r-1", (SOURCE, staged)))
-
-    made = [fact for fact in verdict.facts if isinstance(fact, MediaGenerated)]
-    assert [(fact.index, fact.source) for fact in made] == [(4, SOURCE), (5, staged)]
-    assert len(verdict.facts) == 2
-
-
-def test_outputs_that_were_asked_for_and_not_made_fail_for_good() -> None:
-    verdict = decided(claim_in("SUBMITTED", outputs=(4, 5, 6)), FINISHED)
-
-    made, missing = verdict.facts
-    assert isinstance(made, MediaGenerated)
-    assert isinstance(missing, GenerationFailed)
-    assert made.index == 4
-    assert (missing.outputs, missing.code, missing.final) == ((5, 6), "too_few_outputs", True)
-    assert missing.message == "the provider made 1 of 3 outputs"
-
-
-def test_outputs_that_nobody_asked_for_are_left_out() -> None:
-    verdict = decided(claim_in("SUBMITTED"), Finished("r-1", (SOURCE, SOURCE)))
-
-    assert len(verdict.facts) == 1
-
-
-@pytest.mark.parametrize("state", ["PENDING", "INTENT", "SUBMITTED"])
-def test_a_known_failure_is_tried_again_after_a_delay_that_the_fact_names(state: str) -> None:
-    claim = claim_in(state, attempt=2)
-
-    verdict = decided(claim, FAILED)
-
-    [fact] = verdict.facts
-    assert isinstance(fact, GenerationFailed)
-    assert (fact.final, fact.next_try_at, fact.attempt) == (False, later(20), 2)
-    assert verdict == Verdict(claim, "PENDING", later(20), (fact,), error="provider_failed")
-
-
-@pytest.mark.parametrize(("attempt", "outcome"), [(3, FAILED), (4, FAILED), (1, REFUSED)], ids=str)
-def test_a_failure_without_a_further_try_is_final(attempt: int, outcome: Failed) -> None:
-    verdict = decided(claim_in("SUBMITTED", attempt=attempt, outputs=(1, 2)), outcome)
-
-    [fact] = verdict.facts
-    assert isinstance(fact, GenerationFailed)
-    assert (fact.final, fact.next_try_at, fact.outputs, fact.code) == (True, None, (1, 2), outcome.code)
-    assert (verdict.state, verdict.due_at) == ("FAILED", None)
-
-
-@pytest.mark.parametrize("state", ["PENDING", "INTENT"])
-def test_a_lost_answer_is_held_because_asking_again_could_pay_again(state: str) -> None:
-    claim = claim_in(state)
-
-    assert decided(claim, LOST) == Verdict(claim, "HELD", None, error="the answer was lost")
-
-
-@pytest.mark.parametrize("state", ["PENDING", "INTENT"])
-def test_a_lost_answer_is_asked_for_again_where_asking_again_is_the_same_call(state: str) -> None:
-    claim = claim_in(state)
-
-    assert decided(claim, LOST, CLIENT_ID) == Verdict(claim, "INTENT", later(10), error="the answer was lost")
-
-
-@pytest.mark.parametrize("capabilities", [NOTHING, CLIENT_ID], ids=str)
-def test_a_lost_look_at_a_running_call_is_repeated(capabilities: frozenset[Capability]) -> None:
-    claim = claim_in("SUBMITTED")
-
-    assert decided(claim, LOST, capabilities) == Verdict(claim, "SUBMITTED", later(10), error="the answer was lost")
-
-
-def test_the_same_question_gets_the_same_verdict() -> None:
-    assert decided(claim_in("INTENT"), FINISHED) == decided(claim_in("INTENT"), FINISHED)
+def decided(
+    claim: Claim, outcome: Outcome, capabilities: frozenset[Capability] = LIST, policy: Policy = POLICY
+) -> Verdict:
+    return decide(claim, outcome, NOON, policy, capabilities)
 
 
 @pytest.mark.parametrize(
-    ("state", "capabilities", "may"),
-    [("PENDING", NOTHING, True), ("PENDING", CLIENT_ID, True), ("INTENT", NOTHING, False), ("INTENT", CLIENT_ID, True)],
+    ("state", "capabilities", "expected"),
+    [
+        ("PENDING", NOTHING, Question.SUBMIT),
+        ("SUBMITTED", NOTHING, Question.POLL),
+        ("INTENT", CLIENT_ID, Question.SUBMIT),
+        ("INTENT", LIST, Question.FIND),
+        ("IN_DOUBT", LIST, Question.FIND),
+        ("INTENT", NOTHING, Question.NOTHING),
+        ("IN_DOUBT", NOTHING, Question.NOTHING),
+        ("HELD", LIST, Question.NOTHING),
+    ],
 )
-def test_an_old_intent_is_asked_about_only_where_that_cannot_pay_twice(
-    state: str, capabilities: frozenset[Capability], may: bool
+def test_nothing_is_asked_that_could_pay_twice(
+    state: str, capabilities: frozenset[Capability], expected: Question
 ) -> None:
-    assert may_ask(claim_in(state), capabilities) is may
+    assert question(claim_in(state), capabilities) is expected
 
 
-def test_a_deadline_ends_only_what_was_never_asked() -> None:
-    assert too_late(replace(claim_in("PENDING"), deadline=NOON), NOON)
-    assert not too_late(replace(claim_in("PENDING"), deadline=later(1)), NOON)
-    assert not too_late(claim_in("PENDING"), NOON)
-    assert not too_late(replace(claim_in("INTENT"), deadline=NOON), NOON)
-    assert not too_late(replace(claim_in("SUBMITTED"), deadline=NOON), NOON)
+@pytest.mark.parametrize("state", ["PENDING", "INTENT", "IN_DOUBT"])
+def test_an_accepted_call_is_said_once(state: str) -> None:
+    verdict = decided(claim_in(state), RUNNING)
+
+    [fact] = verdict.facts
+    assert isinstance(fact, GenerationSubmitted)
+    assert (fact.provider_id, fact.attempt, verdict.state, verdict.due_at) == ("r-1", 1, "SUBMITTED", later(2))
+
+
+def test_a_finished_call_says_what_it_made_and_what_is_missing() -> None:
+    claim = a_generation_claim(state="SUBMITTED", call=a_call(outputs=(0, 1), submitted_at=later(-9)))
+
+    verdict = decided(claim, FINISHED)
+
+    assert [type(fact) for fact in verdict.facts] == [MediaGenerated, GenerationFailed]
+    assert isinstance(verdict.facts[1], GenerationFailed)
+    assert (verdict.facts[1].outputs, verdict.facts[1].code) == ((1,), "too_few_outputs")
+
+
+def test_a_known_failure_is_tried_again_within_the_budget_and_then_is_final() -> None:
+    again, over = decided(claim_in("SUBMITTED"), FAILED), decided(claim_in("SUBMITTED", attempt=3), FAILED)
+
+    assert (again.state, again.due_at) == ("PENDING", later(10))
+    assert (over.state, over.due_at) == ("FAILED", None)
+
+
+def test_a_refusal_is_final_at_once() -> None:
+    assert decided(claim_in("PENDING"), REFUSED).state == "FAILED"
+
+
+@pytest.mark.parametrize("outcome", [THROTTLED, NOT_SENT])
+def test_what_was_surely_not_heard_is_no_attempt_and_no_fact(outcome: Outcome) -> None:
+    verdict = decided(claim_in("PENDING"), outcome)
+
+    assert (verdict.state, verdict.attempt, verdict.facts) == ("PENDING", 0, ())
+
+
+def test_a_throttled_account_is_asked_nothing_more_for_that_long() -> None:
+    assert decided(claim_in("PENDING"), THROTTLED).blocked_until == later(30)
+
+
+@pytest.mark.parametrize("capabilities", [NOTHING, LIST])
+def test_an_unknown_outcome_is_never_asked_again(capabilities: frozenset[Capability]) -> None:
+    for state in ("PENDING", "INTENT", "IN_DOUBT"):
+        for age in (1, 600, 86_400):
+            assert decided(claim_in(state, asked_before=age), LOST, capabilities).state in ("IN_DOUBT", "HELD")
+
+
+def test_a_lost_call_is_looked_for_and_then_held_under_the_strict_policy() -> None:
+    early, late = (decided(claim_in("IN_DOUBT", asked_before=age), NOT_THERE) for age in (30, 601))
+
+    assert (early.state, late.state) == ("IN_DOUBT", "HELD")
+    assert late.due_at == NOON + POLICY.hold
+
+
+def test_settle_asks_again_only_when_the_whole_list_was_read_and_long_after() -> None:
+    early = decided(claim_in("IN_DOUBT", asked_before=30), NOT_THERE, policy=SETTLE)
+    partly = decided(claim_in("IN_DOUBT", asked_before=601), Candidates((), complete=False), policy=SETTLE)
+    late = decided(claim_in("IN_DOUBT", asked_before=601), NOT_THERE, policy=SETTLE)
+
+    assert (early.state, partly.state, late.state) == ("IN_DOUBT", "HELD", "PENDING")
+
+
+def test_a_lost_poll_is_asked_again_and_nothing_else() -> None:
+    assert decided(claim_in("SUBMITTED"), LOST).state == "SUBMITTED"
+
+
+def test_giving_up_says_a_final_failure() -> None:
+    verdict = give_up(claim_in("PENDING", attempt=0), CANCELLED, NOON)
+
+    [fact] = verdict.facts
+    assert isinstance(fact, GenerationFailed)
+    assert (verdict.state, fact.code, fact.final, fact.attempt) == ("FAILED", "cancelled", True, 1)
+
+
+def test_the_oldest_call_that_nobody_has_is_adopted() -> None:
+    candidates = Candidates(("a", "b", "c"), complete=True)
+
+    assert pick(candidates, frozenset({"a"})) == "b"
+    assert pick(candidates, frozenset({"a", "b", "c"})) is None
 
 
 def drawn() -> set[tuple[str, str]]:
-    """The arrows of the diagram."""
-    arrows = re.findall(r"^ +([A-Z_]+) ─[^─]+─▶ ([A-Z_]+)", module.__doc__ or "", re.MULTILINE)
-    assert len(arrows) == (module.__doc__ or "").count("▶")
-    return set(arrows)
+    """Every arrow of the docstring's drawing, from state to state."""
+    arrows = re.findall(r"^    (\w+) ─[^▶]*▶ (\w+)", module.__doc__ or "", re.MULTILINE)
+    return {(start, end) for start, end in arrows}
 
 
-def occurring() -> set[tuple[str, str]]:
-    """Every step that a verdict takes. A claimed row is an INTENT, whether it was claimed first or again."""
-    steps = {("PENDING", "INTENT")}
-    outcomes: list[Outcome] = [RUNNING, FINISHED, FAILED, REFUSED, LOST]
-    for state, attempt, outcome, capabilities in product(
-        ("PENDING", "INTENT", "SUBMITTED"), (1, 3), outcomes, (NOTHING, CLIENT_ID)
-    ):
-        row = "SUBMITTED" if state == "SUBMITTED" else "INTENT"
-        steps.add((row, decided(claim_in(state, attempt), outcome, capabilities).state))
-    return steps
+def happening() -> set[tuple[str, str]]:
+    """Every way that a claim, an operator or a callback can take a generation. A claim that is asked is an INTENT."""
+    outcomes: dict[str, list[Outcome]] = {
+        "PENDING": [RUNNING, FINISHED, FAILED, REFUSED, THROTTLED, NOT_SENT, LOST],
+        "INTENT": [RUNNING, FINISHED, FAILED, REFUSED, THROTTLED, NOT_SENT, LOST],
+        "IN_DOUBT": [RUNNING, NOT_THERE, LOST],
+        "SUBMITTED": [RUNNING, FINISHED, FAILED, REFUSED, LOST],
+    }
+    seen = {("PENDING", "INTENT"), ("PENDING", "FAILED"), ("HELD", "SUBMITTED"), ("HELD", "FAILED")}
+    for state, answers in outcomes.items():
+        for outcome in answers:
+            for capabilities in (NOTHING, LIST, CLIENT_ID):
+                for policy in (POLICY, SETTLE):
+                    for age in (1, 601):
+                        claim = claim_in(state, asked_before=age)
+                        if question(claim, capabilities) is not _asking(state, outcome):
+                            continue
+                        if state == "PENDING" and age > 60:
+                            continue  # a call is asked for at once
+                        verdict = decided(claim, outcome, capabilities, policy)
+                        seen.add(("INTENT" if state == "PENDING" else state, verdict.state))
+    return seen
 
 
-def test_the_diagram_draws_every_step_that_occurs_and_no_other() -> None:
-    assert drawn() == occurring()
+def _asking(state: str, outcome: Outcome) -> Question:
+    if state == "SUBMITTED":
+        return Question.POLL
+    return Question.FIND if state == "IN_DOUBT" else Question.SUBMIT
 
 
-def test_the_diagram_knows_every_state_of_a_row() -> None:
+def test_the_drawing_and_the_code_agree() -> None:
+    assert happening() == drawn()
     assert {state for arrow in drawn() for state in arrow} == {state.value for state in State}

@@ -1,17 +1,24 @@
 """What a request becomes."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator_service.plan import Generation, derived_seed, plan
+from generator_service.plan import Generation, derived_seed, plan, plan_again
 from schemas.catalogue import catalogue
-from tests.builders import ANOTHER_JOB, JOB, NOON, a_request
+from schemas.events import Redo
+from tests.builders import ANOTHER_JOB, JOB, NOON, a_request, a_retry
 
 
 def planned(model: str = "fake/painter", num_outputs: int = 4, **changes: object) -> list[Generation]:
-    return list(plan(a_request(model=model, num_outputs=num_outputs, **changes), default_provider="elsewhere"))
+    return list(plan(a_request(model=model, num_outputs=num_outputs, **changes), made_by))
+
+
+def made_by(model: str) -> str:
+    card = catalogue().get(model)
+    return card.provider if card else "elsewhere"
 
 
 def test_a_model_that_makes_one_output_gets_a_call_for_each_with_a_seed_of_its_own() -> None:
@@ -76,3 +83,44 @@ def test_a_call_carries_what_was_asked_for_and_until_when() -> None:
         "input": {"guidance": 7.5},
     }  # fmt: skip
     assert (call.job_id, call.tenant, call.revision, call.deadline) == (JOB, "dev", 1, NOON)
+
+
+def test_a_retry_pays_only_for_the_outputs_it_names_and_under_new_ids() -> None:
+    first = planned(num_outputs=3)
+
+    again = list(plan_again(a_retry(Redo(index=2, start="generate"), Redo(index=0, start="store")), first))
+
+    assert [(call.revision, call.number, call.outputs) for call in again] == [(2, 0, (2,))]
+    assert again[0].ask == first[2].ask
+    assert again[0].id not in {call.id for call in first}
+
+
+def test_a_retry_of_some_outputs_of_one_call_asks_for_that_many() -> None:
+    [first] = planned("fake/painter-batch", num_outputs=4)
+
+    [again] = plan_again(a_retry(Redo(index=1, start="generate"), Redo(index=3, start="generate")), [first])
+
+    assert (again.outputs, again.ask["num_outputs"]) == ((1, 3), 2)
+
+
+def test_a_retry_that_only_stores_again_calls_nobody() -> None:
+    assert list(plan_again(a_retry(Redo(index=0, start="store")), planned())) == []
+
+
+def test_a_retry_of_a_lost_call_looks_for_it_first_but_only_as_a_whole() -> None:
+    [lost] = planned("fake/painter-batch", num_outputs=2)
+    lost = replace(lost, doubted_since=NOON)
+
+    [whole] = plan_again(a_retry(Redo(index=0, start="generate"), Redo(index=1, start="generate")), [lost])
+    [part] = plan_again(a_retry(Redo(index=0, start="generate")), [lost])
+
+    assert (whole.doubted_since, part.doubted_since) == (NOON, None)
+
+
+def test_a_retry_takes_the_latest_plan_of_an_output() -> None:
+    [first] = planned(num_outputs=1)
+    [second] = plan_again(a_retry(Redo(index=0, start="generate")), [replace(first, provider="replicate")])
+
+    [third] = plan_again(a_retry(Redo(index=0, start="generate"), revision=3), [first, second])
+
+    assert (third.provider, third.revision) == ("replicate", 3)

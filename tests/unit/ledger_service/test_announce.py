@@ -15,6 +15,7 @@ from tests.builders import (
     a_failed_generation,
     a_generated_output,
     a_request,
+    a_retry,
     a_stored_output,
     a_submission,
     at,
@@ -108,7 +109,7 @@ def test_what_is_heard_after_the_announcement_announces_nothing_anew() -> None:
 
 
 def test_a_revision_that_is_over_is_announced_for_itself() -> None:
-    said = in_the_log([a_request(), a_failed_generation(), a_stored_output(revision=2)])
+    said = in_the_log([a_request(), a_failed_generation(), a_retry(), a_stored_output(revision=2)])
 
     words = announced(said)
 

@@ -16,6 +16,7 @@ from tests.builders import (
     a_failed_upload,
     a_generated_output,
     a_request,
+    a_retry,
     a_stored_output,
     a_submission,
     at,
@@ -209,7 +210,7 @@ def test_attempts_after_the_first_are_counted_once_per_call_and_per_upload() -> 
 
 
 def test_an_output_shows_its_latest_revision() -> None:
-    job = told(a_request(), a_failed_upload(), a_stored_output(revision=2))
+    job = told(a_request(), a_failed_upload(), a_retry(), a_stored_output(revision=2))
 
     assert [(output.revision, output.status) for output in job.media] == [(2, OutputStatus.COMPLETED)]
     assert job.revision == 2

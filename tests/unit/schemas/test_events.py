@@ -12,11 +12,14 @@ from schemas.events import MESSAGE_BYTES, URL_CHARACTERS, Event, UrlSource, shor
 from tests.builders import (
     ANOTHER_JOB,
     NOON,
+    a_callback,
+    a_cancel,
     a_completion,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
     a_request,
+    a_retry,
     a_stored_output,
     a_submission,
     later,
@@ -142,6 +145,9 @@ def test_a_final_fact_is_the_same_whatever_attempt_it_came_from() -> None:
 def _said_later() -> list[Event]:
     return [
         a_request(occurred_at=later(9)),
+        a_cancel(occurred_at=later(9)),
+        a_retry(occurred_at=later(9)),
+        a_callback(occurred_at=later(9)),
         a_submission(occurred_at=later(9)),
         a_failed_generation(occurred_at=later(9)),
         a_generated_output(occurred_at=later(9)),

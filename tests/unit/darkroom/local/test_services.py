@@ -1,6 +1,6 @@
 """Which services run, and what they are told."""
 
-from darkroom.local.services import connections, full_name, instances, service_part
+from darkroom.local.services import callbacks, connections, full_name, instances, media_hosts, service_part
 
 PORTS = {"kafka": 1, "postgres": 2, "s3": 3}
 PASSWORDS = {"gateway": "a", "generator": "b", "uploader": "c", "ledger": "d", "s3": "e"}
@@ -44,3 +44,29 @@ def test_each_service_connects_as_itself() -> None:
     assert told["GATEWAY_DATABASE_URL"] == "postgresql://gateway:a@127.0.0.1:2/darkroom"
     assert told["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:1"
     assert told["S3_ENDPOINT_URL"] == told["S3_PUBLIC_ENDPOINT_URL"] == "http://127.0.0.1:3"
+
+
+def test_uploaders_may_fetch_from_the_generators_and_from_what_was_allowed_before() -> None:
+    told = media_hosts({"generator-1": 7, "gateway": 8, "generator-2": 9}, {"UPLOADER_ALLOWED_PRIVATE": "nas:80"})
+
+    assert told == {"UPLOADER_ALLOWED_PRIVATE": "nas:80,127.0.0.1:7,127.0.0.1:9"}
+
+
+def test_providers_on_this_machine_call_the_gateway_back() -> None:
+    simulated = {"REPLICATE_API_TOKEN": "r8_x", "REPLICATE_BASE_URL": "http://127.0.0.1:4010"}
+
+    for environ in ({}, simulated):
+        assert callbacks({"gateway": 8}, "a key", environ) == {
+            "CALLBACK_BASE_URL": "http://127.0.0.1:8",
+            "CALLBACK_KEYS": "local=a key",
+        }
+
+
+def test_the_real_replicate_is_given_no_address_that_it_would_refuse() -> None:
+    assert callbacks({"gateway": 8}, "a key", {"REPLICATE_API_TOKEN": "r8_x"})["CALLBACK_BASE_URL"] == ""
+
+
+def test_callback_settings_that_were_given_stand() -> None:
+    given = {"CALLBACK_BASE_URL": "https://hooks.example.com", "CALLBACK_KEYS": "k2=c,k1=d", "REPLICATE_API_TOKEN": "x"}
+
+    assert callbacks({"gateway": 8}, "a key", given) == {n: v for n, v in given.items() if n != "REPLICATE_API_TOKEN"}

@@ -40,6 +40,7 @@ async def test_with_latency_a_call_runs_first_and_is_finished_when_its_time_has_
 
     running = await slow.submit(a_call(), NOON)
     assert isinstance(running, Running)
+    assert running.look_at is not None
     submitted = a_call(submitted_at=NOON, provider_id=running.provider_id)
 
     assert 1.5 <= (running.look_at - NOON).total_seconds() <= 2.5
@@ -58,6 +59,7 @@ async def test_calls_finish_one_after_the_other() -> None:
 async def test_the_provider_that_was_asked_and_the_one_that_is_polled_may_be_two() -> None:
     running = await provider(latency=2).submit(a_call(), NOON)
     assert isinstance(running, Running)
+    assert running.look_at is not None
 
     assert isinstance(await provider(latency=2).poll(a_call(submitted_at=NOON), later(60)), Finished)
 
