@@ -94,6 +94,8 @@ class JobRequested(Event):
     input: Input = Field(default_factory=dict)
     metadata: dict[str, str] = Field(default_factory=dict)
     deadline: Moment | None = None
+    max_attempts: int | None = Field(None, ge=1, le=20)
+    """Tries of one provider call after known failures; None leaves it to the generator's setting."""
 
 
 class CancelRequested(Event):
@@ -176,6 +178,29 @@ class GenerationFailed(Event):
         return f"{self.topic}/{self.revision}/{self.generation}/{'final' if self.final else self.attempt}"
 
 
+class GenerationDoubted(Event):
+    """The answer to an attempt was lost: it may have been accepted, and may be paid for. It is looked for, and when
+    it never shows up it is `held` for somebody to decide. `GenerationSubmitted` of the same attempt ends the doubt.
+    """
+
+    topic: ClassVar[str] = "generation.doubted"
+    type: Literal["generation.doubted"] = "generation.doubted"
+
+    generation: Generation
+    attempt: Attempt
+    provider: str
+    outputs: tuple[Index, ...]
+    held: bool
+    cause: Message
+    until: Moment | None = None
+    """When a held one is given up."""
+
+    @property
+    def identity(self) -> str:
+        stage = "held" if self.held else "looked_for"
+        return f"{self.topic}/{self.revision}/{self.generation}/{self.attempt}/{stage}"
+
+
 class UrlSource(BaseModel):
     """The output lies at a URL that the provider will take down at `expires_at`, when it says so."""
 
@@ -198,7 +223,9 @@ class StagedSource(BaseModel):
 
 
 class MediaGenerated(Event):
-    """One output exists, at the provider or in staging."""
+    """One output exists, at the provider or in staging. A `renewal` says where to find the same output after its
+    first source had expired; nothing was generated for it.
+    """
 
     topic: ClassVar[str] = "media.generated"
     type: Literal["media.generated"] = "media.generated"
@@ -209,10 +236,12 @@ class MediaGenerated(Event):
     provider: str
     output_format: str | None = None
     source: UrlSource | StagedSource = Field(discriminator="kind")
+    renewal: int = Field(0, ge=0, le=1_000)
 
     @property
     def identity(self) -> str:
-        return f"{self.topic}/{self.revision}/{self.index}/final"
+        said = f"renewal-{self.renewal}" if self.renewal else "final"
+        return f"{self.topic}/{self.revision}/{self.index}/{said}"
 
 
 class MediaStored(Event):
@@ -296,6 +325,17 @@ class JobCompleted(Event):
     completed_at: Moment
 
 
+class DataRemoved(Event):
+    """The media, the prompt and the input of a job are gone, in every revision up to this one: by request, or because
+    they were old enough. What the log holds of them stays until its records are removed.
+    """
+
+    topic: ClassVar[str] = "data.removed"
+    type: Literal["data.removed"] = "data.removed"
+
+    reason: Literal["request", "age"]
+
+
 FACTS: dict[str, type[Event]] = {
     fact.topic: fact
     for fact in (
@@ -305,10 +345,12 @@ FACTS: dict[str, type[Event]] = {
         ProviderCalledBack,
         GenerationSubmitted,
         GenerationFailed,
+        GenerationDoubted,
         MediaGenerated,
         MediaStored,
         UploadFailed,
         JobCompleted,
+        DataRemoved,
     )
 }
 """Every fact of today, by the topic that carries it."""

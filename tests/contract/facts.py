@@ -6,8 +6,10 @@ from uuid import UUID
 from schemas.events import (
     CancelRequested,
     CompletedOutput,
+    DataRemoved,
     Event,
     Failure,
+    GenerationDoubted,
     GenerationFailed,
     GenerationSubmitted,
     JobCompleted,
@@ -64,6 +66,11 @@ GOLDEN: dict[str, Event] = {
         revision=2, generation=3, attempt=5, provider="replicate", outputs=(6, 7), code="provider_failed",
         message="the model ran out of memory", final=False, next_try_at=_at(7, 500_000),
     ),
+    "generation.doubted.v1": GenerationDoubted(
+        event_id=event_id_of(JOB, "generation.doubted/2/3/5/held"), occurred_at=_at(4), job_id=JOB, tenant="acme",
+        revision=2, generation=3, attempt=5, provider="replicate", outputs=(6, 7), held=True,
+        cause="not found at the provider", until=datetime(2026, 1, 13, 10, 0, 4, tzinfo=UTC),
+    ),
     "media.generated.v1": MediaGenerated(
         event_id=UUID("d61e52a8-fb14-51d1-a85d-1d43a77a1d01"), occurred_at=_at(8), job_id=JOB, tenant="acme",
         revision=2, index=6, generation=3, attempt=6, provider="replicate", output_format="webp",
@@ -75,6 +82,11 @@ GOLDEN: dict[str, Event] = {
         event_id=UUID("b4ffd10e-c2ad-5634-8fe0-a9538b74da2f"), occurred_at=_at(8), job_id=JOB, tenant="acme",
         index=0, generation=0, attempt=1, provider="cog",
         source=StagedSource(key=f"staged/{JOB}/0", sha256=SHA256, size=60_123),
+    ),
+    "media.generated.renewed.v1": MediaGenerated(
+        event_id=event_id_of(JOB, "media.generated/2/6/renewal-1"), occurred_at=_at(9), job_id=JOB, tenant="acme",
+        revision=2, index=6, generation=3, attempt=6, provider="replicate", output_format="webp", renewal=1,
+        source=UrlSource(url="https://replicate.delivery/pbxt/def456.webp"),
     ),
     "media.stored.v1": MediaStored(
         event_id=UUID("f5f72a41-f4f8-5e36-a6ec-bb309f8376ac"), occurred_at=_at(9), job_id=JOB, tenant="acme",
@@ -100,5 +112,9 @@ GOLDEN: dict[str, Event] = {
         ),
         error=Failure(code="storage_failed", message="the store answered 503"), metadata={"order": "A-17"},
         requested_at=_at(0, 123456), completed_at=_at(10),
+    ),
+    "data.removed.v1": DataRemoved(
+        event_id=event_id_of(JOB, "data.removed/2/-/final"), occurred_at=_at(11), job_id=JOB, tenant="acme",
+        revision=2, reason="age",
     ),
 }  # fmt: skip
