@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import SettingsConfigDict
 
 from generator_service.allowance import Limits
-from generator_service.decide import Policy
+from generator_service.claim import Policy
 from schemas.catalogue import catalogue
 from stage.retry import delay_before
 from stage.settings import CallbackKeys, DatabaseUrl, StageSettings
@@ -71,8 +71,8 @@ class Settings(StageSettings):
     cost_a_day: Pairs = ""
     # What happens to a call whose answer was lost and that never shows up.
     doubt_policy: str = Field("strict", validation_alias="DOUBT_POLICY", pattern="^(strict|settle=[a-z0-9,_-]+)$")
-    look_for: timedelta = timedelta(minutes=10)  # how long a lost call is looked for
-    hold: timedelta = timedelta(hours=24)  # how long it is held for an operator after that
+    look_for: Span = timedelta(minutes=10)  # how long a lost call is looked for
+    hold: Span = timedelta(hours=24)  # how long it is held for an operator after that
     # Where providers can reach the gateway, and the keys that prove a callback's path; both or neither.
     callback_base_url: str = Field("", validation_alias="CALLBACK_BASE_URL")
     callback_keys: CallbackKeys = Field(SecretStr(""), validation_alias="CALLBACK_KEYS")

@@ -265,6 +265,12 @@ class MediaStored(Event):
         return f"{self.topic}/{self.revision}/{self.index}/final"
 
 
+SOURCE_EXPIRED = "source_expired"
+"""The code of an upload that failed because its source was gone. When it is not final, it asks the generator where
+the output lies now: `MediaGenerated` with a `renewal` answers, and costs nothing.
+"""
+
+
 class UploadFailed(Event):
     """Storing one output failed. When `final`, it is not tried again in this revision."""
 

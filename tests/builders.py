@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from generator_service.calls import Call
-from generator_service.decide import Claim as GenerationClaim
+from generator_service.claim import Claim as GenerationClaim
 from schemas.events import (
     CancelRequested,
     CompletedOutput,
@@ -136,7 +136,7 @@ def a_call(**changes: Any) -> Call:
 def a_generation_claim(**changes: Any) -> GenerationClaim:
     facts: dict[str, Any] = {
         "call": a_call(), "job_id": JOB, "tenant": TENANT, "revision": 1, "number": 0, "provider": "fake", "fence": 1,
-        "state": "PENDING", "polls": 0, "cost_units": 1, "cancel_at": None, "pay_again": False,
+        "state": "PENDING", "polls": 0, "cost_units": 1, "cancel_at": None, "pay_again": False, "max_attempts": None,
     }  # fmt: skip
     return GenerationClaim(**facts | changes)
 

@@ -18,8 +18,8 @@ import uploader_service.store
 from gateway.log_tail import LogTail, TooFarBehindError
 from gateway.signing import Signer
 from generator_service.calls import Call
-from generator_service.decide import Claim as GenerationClaim
-from generator_service.decide import Verdict
+from generator_service.claim import Claim as GenerationClaim
+from generator_service.claim import Verdict
 from schemas.events import JobRequested
 from schemas.jobs import Job
 from schemas.wire import Record
@@ -103,7 +103,9 @@ class GenerationStore(generator_service.store.Store):
         self._claimed = frozenset(claimed)
         self.claims: list[tuple[str, int, datetime, timedelta | None]] = []
         self.verdicts: list[Verdict] = []
+        self.late: list[Verdict] = []
         self.taken_over = 0
+        """How many of the first verdicts are of claims that another worker took over."""
 
     async def claim_to_make(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
         return self._take("to make", limit, at, lease)
@@ -114,9 +116,6 @@ class GenerationStore(generator_service.store.Store):
     async def claim_waiting(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
         return self._take("waiting", limit, at, lease)
 
-    async def claim_unwanted(self, limit: int, at: datetime) -> list[GenerationClaim]:
-        return self._take("unwanted", limit, at, None)
-
     def _take(self, kind: str, limit: int, at: datetime, lease: timedelta | None) -> list[GenerationClaim]:
         self.claims.append((kind, limit, at, lease))
         taken, self._due = self._due[:limit], self._due[limit:]
@@ -125,9 +124,13 @@ class GenerationStore(generator_service.store.Store):
     async def claimed_ids(self, provider: str, provider_ids: Sequence[str]) -> frozenset[str]:
         return self._claimed & set(provider_ids)
 
-    async def record(self, verdicts: Sequence[Verdict]) -> int:
-        self.verdicts += verdicts
-        return len(verdicts) - self.taken_over
+    async def record(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        counted = list(verdicts[self.taken_over :])
+        self.verdicts += counted
+        return counted
+
+    async def answered_late(self, verdicts: Sequence[Verdict], at: datetime) -> None:
+        self.late += verdicts
 
     async def call_of(self, generation_id: UUID) -> Call | None:
         return self._calls.get(generation_id)

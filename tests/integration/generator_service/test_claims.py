@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from darkroom.local.stack import Stack
+from generator_service import gates
 from generator_service.allowance import Limits
 from generator_service.plan import Generation
 from generator_service.store import Store
@@ -35,7 +36,7 @@ def a_generation(deadline: datetime | None = None, cost_units: int = 1) -> Gener
 
 async def planned(pool: Pool, store: Store, *generations: Generation) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        await store.add(connection, generations, utc_now())
+        await gates.add(connection, generations, utc_now())
 
 
 async def test_a_call_whose_deadline_has_passed_is_not_claimed_however_late_it_is_dropped(pool: Pool) -> None:
@@ -51,7 +52,7 @@ async def test_a_cancelled_call_is_not_claimed_however_late_it_is_dropped(pool: 
     store = Store(pool, "test", "test", {"paid": None})
     await planned(pool, store, unwanted := a_generation())
     async with pool.acquire() as connection, connection.transaction():
-        await store.cancel(connection, {unwanted.job_id: 1}, utc_now())
+        await gates.cancel(connection, {unwanted.job_id: 1}, utc_now())
 
     assert await store.claim_to_make(10, utc_now(), LEASE) == []
 
