@@ -121,8 +121,7 @@ class CogProvider:
         status = told.get("status") if isinstance(told, dict) else None
         match status:
             case "succeeded":
-                made = await finished(id_of(call), told.get("output"), call, self._stage, expires_at=None)
-                return replace(made, provider_id=id_of(call)) if isinstance(made, Failed) else made
+                return await finished(id_of(call), told.get("output"), call, self._stage, expires_at=None)
             case "failed":
                 return replace(_broken(str(told.get("error") or ""), call), provider_id=id_of(call))
             case "canceled":
