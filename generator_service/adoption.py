@@ -30,7 +30,7 @@ class Meaning(Enum):
     GIVEN_UP = auto()
     """It was looked for and given up. A later revision may still look for it."""
     ANOTHERS = auto()
-    """It belongs to another generation, or to an attempt that failed."""
+    """It belongs to another generation, to an attempt that failed, or to one that was never made."""
     DUPLICATE = auto()
     """Nobody needs it: the generation went on without it."""
 
@@ -39,7 +39,7 @@ def meaning(claim: Claim, attempt: int, provider_id: str, *, owned: bool) -> Mea
     """What the call `provider_id`, made for `attempt`, is to the generation. `owned`: some call of ours has that id."""
     if claim.call.provider_id == provider_id:
         return Meaning.KNOWN
-    if owned:
+    if owned or attempt > claim.call.attempt:
         return Meaning.ANOTHERS
     if claim.call.provider_id is None and claim.call.attempt == attempt:
         if claim.state in ("PENDING", *ACTIVE):

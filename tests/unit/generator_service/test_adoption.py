@@ -25,6 +25,11 @@ def test_a_call_that_is_anothers_is_left_alone(state: str) -> None:
     assert meaning(a_generation(state), 2, "theirs", owned=True) is Meaning.ANOTHERS
 
 
+@pytest.mark.parametrize("state", ["PENDING", "INTENT", "IN_DOUBT", "HELD", "SUBMITTED", "FAILED"])
+def test_a_call_of_an_attempt_that_was_never_made_is_left_alone(state: str) -> None:
+    assert meaning(a_generation(state, attempt=1), 2, "odd", owned=False) is Meaning.ANOTHERS
+
+
 def test_a_call_that_was_given_up_may_be_looked_for_by_a_later_revision() -> None:
     assert meaning(a_generation("FAILED"), 2, "late", owned=False) is Meaning.GIVEN_UP
 
