@@ -95,6 +95,19 @@ async def cancel(connection: Connection, cancels: Mapping[UUID, int], at: dateti
     await mark_cancelled(connection, list(cancels), at)
 
 
+async def forget(connection: Connection, removed: Mapping[UUID, int]) -> None:
+    """Blank the prompts and inputs of jobs, up to a revision. Nothing is asked for them any more: they are over."""
+    await connection.execute(
+        """
+        UPDATE generations AS row SET ask = ask || '{"prompt": "", "input": {}}'
+        FROM unnest($1::uuid[], $2::int[]) AS gone (job_id, revision)
+        WHERE row.job_id = gone.job_id AND row.revision <= gone.revision AND due_at IS NULL
+        """,
+        list(removed),
+        list(removed.values()),
+    )
+
+
 async def mark_cancelled(connection: Connection, job_ids: Sequence[UUID], at: datetime) -> None:
     """Mark what is planned of jobs that were cancelled, before or after they were requested."""
     await connection.execute(

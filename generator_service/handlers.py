@@ -11,6 +11,7 @@ from schemas.clock import Clock
 from schemas.events import (
     SOURCE_EXPIRED,
     CancelRequested,
+    DataRemoved,
     Event,
     JobRequested,
     ProviderCalledBack,
@@ -21,7 +22,8 @@ from stage.consume import Heard
 from stage.database import Connection
 
 TOPICS = (
-    JobRequested.topic, CancelRequested.topic, RetryRequested.topic, ProviderCalledBack.topic, UploadFailed.topic
+    JobRequested.topic, CancelRequested.topic, RetryRequested.topic, ProviderCalledBack.topic, UploadFailed.topic,
+    DataRemoved.topic,
 )  # fmt: skip
 E = TypeVar("E", bound=Event)
 
@@ -42,12 +44,13 @@ class Handlers:
         if retries := _of(RetryRequested, heard):
             await self.on_retry_requested(connection, retries)
         if cancels := _of(CancelRequested, heard):
-            latest = {c.job_id: max(o.revision for o in cancels if o.job_id == c.job_id) for c in cancels}
-            await gates.cancel(connection, latest, self._now())
+            await gates.cancel(connection, _latest(cancels), self._now())
         if callbacks := _of(ProviderCalledBack, heard):
             await self.on_provider_called_back(connection, callbacks)
         if failed := _of(UploadFailed, heard):
             await self.on_upload_failed(connection, failed)
+        if removed := _of(DataRemoved, heard):
+            await gates.forget(connection, _latest(removed))
 
     async def on_job_requested(self, connection: Connection, requests: Sequence[JobRequested]) -> None:
         """Plan the requests whose gate was still closed; of two with one id the first in the log is planned.
@@ -104,6 +107,11 @@ class Handlers:
         for each in failed:
             if each.code == SOURCE_EXPIRED and not each.final:
                 await renewals.add(connection, each, self._now())
+
+
+def _latest(events: Sequence[Event]) -> dict[UUID, int]:
+    """The highest revision that is spoken of, by job."""
+    return {event.job_id: event.revision for event in sorted(events, key=lambda event: event.revision)}
 
 
 def _of(kind: type[E], heard: Sequence[Heard]) -> list[E]:

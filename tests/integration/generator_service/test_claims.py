@@ -1,6 +1,7 @@
 """Which calls are claimed to be made, on a real PostgreSQL: none that nobody wants any more."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -67,3 +68,17 @@ async def test_a_cap_of_cost_units_is_passed_by_one_call_at_most(pool: Pool, dea
         found += len(claims)
 
     assert found == claimed
+
+
+async def test_a_removed_jobs_prompt_is_forgotten_once_its_call_is_over_and_no_other(pool: Pool) -> None:
+    store = Store(pool, "test", "test", {"paid": None})
+    over, later_revision, running, another = (a_generation() for _ in range(4))
+    await planned(pool, store, over, replace(later_revision, revision=2), running, another)
+    await pool.execute("UPDATE generations SET state = 'SUCCEEDED', due_at = NULL WHERE id <> $1", running.id)
+
+    async with pool.acquire() as connection, connection.transaction():
+        await gates.forget(connection, {over.job_id: 1, later_revision.job_id: 1, running.job_id: 1})
+
+    left = {row["id"]: row["ask"] for row in await pool.fetch("SELECT id, ask FROM generations")}
+    assert {name for name, ask in left.items() if ask["prompt"]} == {later_revision.id, running.id, another.id}
+    assert left[over.id] == over.ask | {"prompt": "", "input": {}}
