@@ -6,6 +6,8 @@
 #
 # make chaos takes SCENARIO=spend or waiting, SEED=n, KILLS=n, POLICY=strict or settle, and NAIVE=1 for the handler that
 # everybody writes first, which must be caught paying twice.
+#
+# make bench takes ROW=name, a row of docs/benchmarks.md, and its options in ARGS: make bench ROW=storing ARGS=--large.
 
 PYTHON ?=
 ARGS ?=
@@ -14,11 +16,12 @@ SEED ?= 1
 KILLS ?= 60
 POLICY ?= strict
 NAIVE ?=
+ROW ?=
 BIN = .venv/bin
 PACKAGES = darkroom gateway generator_service ledger_service schemas stage uploader_service
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test chaos check hooks lock clean environment-local environment-dev
+.PHONY: help demo up down test chaos bench check hooks lock clean environment-local environment-dev
 
 help: ## What can be asked for
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name what; do printf '  make %-7s%s\n' "$$name" "$$what"; done
@@ -38,6 +41,9 @@ test: environment-dev ## The whole suite, on a real Kafka, PostgreSQL and S3
 chaos: environment-dev ## Kill, pause, lose and replay, then count what was paid: make chaos SEED=1 KILLS=60
 	@exec $(BIN)/python -m tests.chaos --scenario $(SCENARIO) --seed $(SEED) --kills $(KILLS) --policy $(POLICY) \
 		$(if $(NAIVE),--naive) $(ARGS)
+
+bench: environment-dev ## Figures beside the limit this machine shows: make bench ROW=storing; no ROW lists them
+	@exec $(BIN)/python -m bench $(or $(ROW),--help) $(if $(ROW),$(ARGS))
 
 check: environment-dev ## Lint, types, imports, security and the repository's own rules; stops at the first that fails
 	@$(call checking,ruff (lint),$(BIN)/ruff check .)
