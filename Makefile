@@ -18,7 +18,7 @@ POLICY ?= strict
 NAIVE ?=
 ROW ?=
 BIN = .venv/bin
-PACKAGES = darkroom gateway generator_service ledger_service schemas stage uploader_service
+PACKAGES = bench darkroom gateway generator_service ledger_service schemas stage uploader_service
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test chaos bench check hooks lock clean environment-local environment-dev
