@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from gateway import problems
 from gateway.hooks import hooks
+from gateway.jobs import jobs
 from gateway.log_tail import LogTail
 from gateway.publisher import Publisher
 from gateway.request_id import RequestIds
@@ -49,9 +50,8 @@ async def run(settings: Settings) -> int:
         pool = await stack.enter_async_context(await database.connect(url, schema=VIEWS, name=instance))
         producer = await stack.enter_async_context(kafka.producer(settings, instance))
         ends = await stack.enter_async_context(LogEnds(settings, instance))
-        reader = StatusReader(
-            Store(pool), ends, LogTail(settings, instance, settings.scan_records), Signer(settings, utc_now)
-        )
+        signer = Signer(settings, utc_now)
+        reader = StatusReader(Store(pool), ends, LogTail(settings, instance, settings.scan_records), signer)
 
         async def database_answers() -> None:
             await pool.fetchval("SELECT 1 FROM jobs LIMIT 1")
@@ -67,7 +67,8 @@ async def run(settings: Settings) -> int:
             utc_now,
         )
         health = health_routes({"postgres": database_answers, "kafka": kafka_answers})
-        app = build([api(publisher, reader, utc_now), doorbells], health)
+        routers = [api(publisher, reader, utc_now), jobs(publisher, reader, signer, utc_now), doorbells]
+        app = build(routers, health)
         return await serve(NAME, RequestIds(app), settings.host, settings.port, loops=[])
 
 

@@ -84,6 +84,11 @@ class JobAsk(BaseModel):
     deadline: Moment | None = Field(
         None, description="After this nothing more is asked of a provider. What was paid for is stored anyway."
     )
+    max_attempts: int | None = Field(
+        None, ge=1, le=20,
+        description="Tries of each provider call after known failures; 1 pays at most once. The service's setting "
+        "when missing.",
+    )  # fmt: skip
 
 
 async def read_ask(request: Request) -> JobAsk:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -74,9 +75,40 @@ def no_such_job(job_id: str) -> Problem:
     return Problem(404, "no-such-job", f"there is no job {job_id[:64]}")
 
 
+def no_such_output(index: int, of: int) -> Problem:
+    """404: the job has no output of this number."""
+    return Problem(404, "no-such-output", f"there is no output {index}: the job has {of}, counted from 0")
+
+
+def not_stored_yet(index: int) -> Problem:
+    """404, for now: the job is not that far."""
+    return Problem(404, "not-stored-yet", f"output {index} is not stored yet: see the job's status")
+
+
+def never_stored(index: int, why: str) -> Problem:
+    """404, for good in this revision: the output ended without being stored."""
+    return Problem(404, "not-stored", f"output {index} was not stored: {why}")
+
+
+def data_removed(index: int) -> Problem:
+    """410: it was there, and was removed on request or by age."""
+    return Problem(410, "data-removed", f"output {index} was removed")
+
+
+def job_not_done(job_id: UUID) -> Problem:
+    """409: something that only goes with a job that is over."""
+    return Problem(409, "job-not-done", f"job {job_id} is not done: wait for its end, or cancel it")
+
+
 def unavailable(what: str, *, retry_after: int = 5, headers: Mapping[str, str] | None = None) -> Problem:
     """503: something that we need does not answer. Try the same again."""
     return Problem(503, "unavailable", what, headers={"Retry-After": str(retry_after)} | dict(headers or {}))
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How a route's refusals are described to whoever reads its OpenAPI."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
+    return {status: {"content": content, "model": ProblemBody} for status in statuses}
 
 
 def install(app: FastAPI) -> None:

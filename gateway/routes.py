@@ -1,13 +1,14 @@
 """The routes people call."""
 
-from typing import Annotated, Any
+import hashlib
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from gateway.asks import JobAsk, job_named, read_ask, warnings_of
-from gateway.problems import FieldError, Problem, ProblemBody, invalid_fields, unavailable
+from gateway.problems import FieldError, Problem, invalid_fields, responses, unavailable
 from gateway.publisher import NotAcknowledgedError, Publisher
 from gateway.status import StatusReader
 from schemas.clock import Clock
@@ -17,6 +18,9 @@ from schemas.wire import RecordTooLargeError
 
 TENANT = "dev"
 """Whose jobs these are while GATEWAY_AUTH=open."""
+
+
+JobId = Annotated[str, Path(description="As `/generate` gave it.")]
 
 
 class JobAccepted(BaseModel):
@@ -29,17 +33,12 @@ class JobAccepted(BaseModel):
     warnings: list[str] = Field(description="What was ignored, such as unknown fields.")
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-    return {status: {"content": content, "model": ProblemBody} for status in statuses}
-
-
 def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
     """The two routes of the original service, under the same names with the same fields."""
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
     @router.post(
-        "/generate", status_code=202, responses=_problems(413, 422, 503), summary="Make media",
+        "/generate", status_code=202, responses=responses(413, 422, 503), summary="Make media",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
             "schema": JobAsk.model_json_schema(ref_template="#/components/schemas/{model}")}}}},
     )  # fmt: skip
@@ -71,12 +70,30 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
         response.headers["Idempotency-Key"] = key
         return JobAccepted(job_id=job_id, links={"status": status_link}, warnings=warnings_of(ask))
 
-    @router.get("/status/{job_id}", responses=_problems(404, 503), summary="See how a job goes")
-    async def status(job_id: Annotated[str, Path(description="As `/generate` gave it.")]) -> Job:
+    @router.get(
+        "/status/{job_id}", response_model=Job, summary="See how a job goes",
+        responses=responses(404, 503) | {304: {"description": "Nothing has changed since."}},
+    )  # fmt: skip
+    async def status(
+        job_id: JobId,
+        if_none_match: Annotated[
+            str | None, Header(description="The `ETag` of the last answer: 304 while nothing has changed since.")
+        ] = None,
+    ) -> Response:
         """The job and its outputs. Readable from the moment of the 202; poll until `done`."""
-        return await reader.read(job_id, TENANT)
+        body = (await reader.read(job_id, TENANT)).model_dump_json().encode()
+        headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
+        if _known(headers["ETag"], if_none_match or ""):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
 
     return router
+
+
+def _known(etag: str, given: str) -> bool:
+    """Whether the caller has this answer already, by what it sends as If-None-Match."""
+    tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+    return bool(tags & {etag, "*"})
 
 
 def _requested(ask: JobAsk, job_id: UUID, now: Clock) -> JobRequested:
@@ -86,4 +103,5 @@ def _requested(ask: JobAsk, job_id: UUID, now: Clock) -> JobRequested:
     return JobRequested.say(
         job_id, TENANT, at, model=ask.model, prompt=ask.prompt, num_outputs=ask.num_outputs, seed=ask.seed,
         output_format=ask.output_format, input=ask.input, metadata=ask.metadata, deadline=ask.deadline,
+        max_attempts=ask.max_attempts,
     )  # fmt: skip

@@ -23,7 +23,11 @@ class StatusReader:
         self._store, self._ends, self._tail, self._signer = store, ends, tail, signer
 
     async def read(self, raw_id: str, tenant: str) -> Job:
-        """The job, with links to what is stored.
+        """The job, with links to what is stored. Raises what `find` raises."""
+        return self._with_links(await self.find(raw_id, tenant))
+
+    async def find(self, raw_id: str, tenant: str) -> Job:
+        """The job, without links.
 
         Raises 404 only when the log surely holds no such request of this tenant, 503 when that cannot be said.
         """
@@ -37,7 +41,7 @@ class StatusReader:
             raise unavailable("the job store does not answer") from None
         if job is None:
             raise no_such_job(raw_id)
-        return self._with_links(job)
+        return job
 
     async def _beyond_the_ledger(self, job_id: UUID, tenant: str) -> Job | None:
         """On a miss, in this order: where the log ends, then how far the ledger is, then what lies between."""
@@ -60,17 +64,24 @@ class StatusReader:
     def _with_links(self, job: Job) -> Job:
         linked = []
         for media in job.media:
-            if media.s3_key is None:
+            if media.s3_key is None or media.removed:
                 linked.append(media)
                 continue
             url, expires_at = self._signer.link(media.s3_key)
-            linked.append(media.model_copy(update={"presigned_media_url": url, "url_expires_at": expires_at}))
+            content = content_path(job.job_id, media.index)
+            links = {"presigned_media_url": url, "url_expires_at": expires_at, "content_url": content}
+            linked.append(media.model_copy(update=links))
         return job.model_copy(update={"media": tuple(linked)})
+
+
+def content_path(job_id: UUID, index: int) -> str:
+    """Where our own link to a stored output leads from."""
+    return f"/api/v1/jobs/{job_id}/outputs/{index}/content"
 
 
 def _pending(request: JobRequested) -> Job:
     return pending_job(
         job_id=request.job_id, model=request.model, prompt=request.prompt, num_outputs=request.num_outputs,
         seed=request.seed, output_format=request.output_format, input=request.input, metadata=request.metadata,
-        deadline=request.deadline, created_at=request.occurred_at,
+        max_attempts=request.max_attempts, deadline=request.deadline, created_at=request.occurred_at,
     )  # fmt: skip

@@ -48,16 +48,20 @@ class Store:
 
 
 def _job(row: asyncpg.Record) -> Job:
-    status = Status(row["status"])
+    status, removed = Status(row["status"]), row["removed_revision"]
+    media = tuple(_media(output, removed) for output in json.loads(row["outputs"]))
     return Job(
         job_id=row["job_id"], status=status, done=status.terminal, revision=row["revision"], model=row["model"],
         prompt=row["prompt"], num_outputs=row["num_outputs"], seed=row["seed"], output_format=row["output_format"],
-        input=row["input"], metadata=row["metadata"], media=tuple(map(_media, json.loads(row["outputs"]))),
+        input=row["input"], metadata=row["metadata"], media=media,
         error_message=row["error_message"], retry_count=row["retry_count"], cost_units=row["cost_units"],
-        deadline=row["deadline"], created_at=row["requested_at"], updated_at=row["updated_at"],
-        started_at=row["started_at"], completed_at=row["completed_at"],
+        max_attempts=row["max_attempts"], deadline=row["deadline"], created_at=row["requested_at"],
+        updated_at=row["updated_at"], started_at=row["started_at"], completed_at=row["completed_at"],
+        data_removed_at=row["data_removed_at"],
     )  # fmt: skip
 
 
-def _media(output: dict[str, Any]) -> Media:
-    return Media.model_validate({name: output[name] for name in MEDIA if name in output})
+def _media(output: dict[str, Any], removed: int) -> Media:
+    """The output, `removed` being the last revision whose media are gone."""
+    known = {name: output[name] for name in MEDIA if name in output}
+    return Media.model_validate(known | {"removed": output["revision"] <= removed})

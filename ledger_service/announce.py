@@ -1,6 +1,7 @@
 """Pure: what is told to the world when a revision of a job is over."""
 
-from ledger_service.fold import Job, Output, Standing
+from ledger_service.fold import Job, Standing
+from ledger_service.outputs import Output
 from schemas.events import CompletedOutput, Failure, JobCompleted
 from schemas.jobs import Status
 

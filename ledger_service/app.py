@@ -4,8 +4,10 @@ from contextlib import AsyncExitStack
 from typing import NoReturn
 
 from ledger_service.handlers import TOPICS, on_facts
-from ledger_service.settings import Settings
+from ledger_service.removal import Remover
+from ledger_service.settings import Settings, ages
 from ledger_service.tables import SCHEMA
+from schemas.clock import utc_now
 from stage.app import Stage
 from stage.service import run_to_end
 from stage.settings import load
@@ -19,7 +21,9 @@ def main() -> NoReturn:
 
 
 async def run(settings: Settings) -> int:
-    """Hear every fact, keep the projections, announce what is over."""
+    """Hear every fact, keep the projections, announce what is over, and say what is old enough to be removed."""
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(Stage.open(NAME, SCHEMA, settings, settings.database_url))
-        return await stage.serve(topics=TOPICS, handle=on_facts, heard=lambda: None, loops=[], port=settings.port)
+        kept = ages(settings.remove_after)
+        loops = [Remover(stage.pool, kept, utc_now, said=stage.relay.wake).run] if kept else []
+        return await stage.serve(topics=TOPICS, handle=on_facts, heard=lambda: None, loops=loops, port=settings.port)

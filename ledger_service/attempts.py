@@ -9,7 +9,15 @@ from datetime import datetime
 from uuid import UUID
 
 from ledger_service.tables import Kind, Result
-from schemas.events import Event, GenerationFailed, GenerationSubmitted, MediaGenerated, MediaStored, UploadFailed
+from schemas.events import (
+    Event,
+    GenerationDoubted,
+    GenerationFailed,
+    GenerationSubmitted,
+    MediaGenerated,
+    MediaStored,
+    UploadFailed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,17 @@ def attempts_of(event: Event) -> Iterator[Attempt]:
                 provider=event.provider, code=event.code, message=event.message, ended_at=event.occurred_at,
                 next_try_at=event.next_try_at,
             )  # fmt: skip
-        case MediaGenerated():
+        case GenerationDoubted():  # when it began is not known either
+            yield Attempt(
+                event.job_id,
+                event.revision,
+                Kind.GENERATION,
+                event.generation,
+                event.attempt,
+                Result.RUNNING,
+                provider=event.provider,
+            )
+        case MediaGenerated() if not event.renewal:  # a renewal tells of nothing that was tried
             yield Attempt(
                 event.job_id, event.revision, Kind.GENERATION, event.generation, event.attempt, Result.SUCCEEDED,
                 provider=event.provider, ended_at=event.occurred_at,

@@ -4,13 +4,15 @@ Each fact writes its own columns. Among records that say the same fact the lowes
 A count only grows, and a status is worked out from the columns, never decided on its own.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from ledger_service.outputs import Output, Trouble, words_of
 from schemas.events import (
+    DataRemoved,
     Event,
+    GenerationDoubted,
     GenerationFailed,
     GenerationSubmitted,
     JobRequested,
@@ -20,69 +22,8 @@ from schemas.events import (
     UploadFailed,
     UrlSource,
 )  # fmt: skip
-from schemas.jobs import OutputStatus, Phase, Status
+from schemas.jobs import OutputStatus, Status
 from schemas.wire import Position
-
-ENDS = {"cancelled": OutputStatus.CANCELLED, "deadline_exceeded": OutputStatus.EXPIRED}
-"""Codes of final failures that nobody is to blame for; every other one is FAILED."""
-
-
-@dataclass(slots=True)
-class Output:
-    """One output of one revision, as far as facts were heard: the columns of its row."""
-
-    revision: int
-    index: int
-    generation: int | None = None
-    generation_attempts: int = 0
-    upload_attempts: int = 0
-    submitted_at: datetime | None = None
-    media_url: str | None = None
-    generated_at: datetime | None = None
-    generated_offset: int | None = None
-    s3_key: str | None = None
-    sha256: str | None = None
-    size: int | None = None
-    content_type: str | None = None
-    width: int | None = None
-    height: int | None = None
-    duration_ms: int | None = None
-    stored_at: datetime | None = None
-    stored_offset: int | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    failed_at: datetime | None = None
-    failed_topic: str | None = None
-    failed_offset: int | None = None
-
-    @property
-    def status(self) -> OutputStatus:
-        """Where the output stands."""
-        if self.s3_key is not None:
-            return OutputStatus.COMPLETED
-        if self.error_code is not None:
-            return ENDS.get(self.error_code, OutputStatus.FAILED)
-        waiting = self.generation_attempts == 0 and self.generated_at is None
-        return OutputStatus.PENDING if waiting else OutputStatus.PROCESSING
-
-    @property
-    def phase(self) -> Phase:
-        """What it is waiting for."""
-        if self.over:
-            return Phase.DONE
-        if self.generated_at is not None:
-            return Phase.STORING
-        return Phase.GENERATING if self.generation_attempts else Phase.QUEUED
-
-    @property
-    def over(self) -> bool:
-        """Whether its final fact was heard."""
-        return self.s3_key is not None or self.error_code is not None
-
-    @property
-    def over_at(self) -> datetime | None:
-        """When that fact was said."""
-        return self.stored_at if self.s3_key is not None else self.failed_at
 
 
 @dataclass(slots=True)
@@ -90,6 +31,7 @@ class Job:
     """A job, as far as facts were heard. `requested_at` is missing while others were heard first.
 
     `request` is there only when it was heard since the job was loaded: its long parts are written once.
+    `removal_said` is the last revision whose removal was said by anybody, perhaps not heard yet by us.
     """
 
     job_id: UUID
@@ -103,6 +45,10 @@ class Job:
     requested_at: datetime | None = None
     requested_offset: int | None = None
     request: JobRequested | None = None
+    data_removed_at: datetime | None = None
+    removed_revision: int = 0
+    removed_offset: int = 0
+    removal_said: int = 0
     outputs: dict[tuple[int, int], Output] = field(default_factory=dict)
 
     @property
@@ -176,14 +122,9 @@ def fold(job: Job, event: Event, position: Position) -> Job:
             _requested(job, event, position.offset)
         case RetryRequested():
             _retried(job, event)
-        case GenerationSubmitted():
-            for output in _outputs(job, event):
-                _attempted(output, event.generation, event.attempt)
-                output.submitted_at = min(output.submitted_at or event.occurred_at, event.occurred_at)
-        case GenerationFailed():
-            for output in _outputs(job, event):
-                _attempted(output, event.generation, event.attempt)
-                _failed(output, event, position)
+        case GenerationSubmitted() | GenerationDoubted() | GenerationFailed():
+            for index in event.outputs:
+                _called(_output(job, event.revision, index), event, position)
         case MediaGenerated():
             _generated(_output(job, event.revision, event.index), event, position.offset)
         case MediaStored():
@@ -191,7 +132,11 @@ def fold(job: Job, event: Event, position: Position) -> Job:
         case UploadFailed():
             output = _output(job, event.revision, event.index)
             output.upload_attempts = max(output.upload_attempts, event.attempt)
-            _failed(output, event, position)
+            _failed(output, event, position, Trouble.NOT_STORED)
+        case DataRemoved():
+            _removed(job, event, position.offset)
+    if job.removed_revision:
+        _forget(job)
     return job
 
 
@@ -211,16 +156,35 @@ def _requested(job: Job, event: JobRequested, offset: int) -> None:
         _output(job, event.revision, index)
 
 
+def _called(output: Output, event: GenerationSubmitted | GenerationDoubted | GenerationFailed, place: Position) -> None:
+    """What became of one try of the call that makes `output`."""
+    _attempted(output, event.generation, event.attempt)
+    match event:
+        case GenerationSubmitted():
+            output.submitted_attempt = max(output.submitted_attempt, event.attempt)
+            output.submitted_at = min(output.submitted_at or event.occurred_at, event.occurred_at)
+        case GenerationDoubted():
+            trouble = Trouble.HELD if event.held else Trouble.LOOKED_FOR
+            output.meet(trouble, event.attempt, words_of(event), place.offset)
+        case GenerationFailed():
+            _failed(output, event, place, Trouble.FAILED)
+
+
 def _attempted(output: Output, generation: int, attempt: int) -> None:
     output.generation = generation if output.generation is None else min(output.generation, generation)
     output.generation_attempts = max(output.generation_attempts, attempt)
 
 
 def _generated(output: Output, event: MediaGenerated, offset: int) -> None:
+    """The first record says when it was made, the latest renewal where it is."""
     _attempted(output, event.generation, event.attempt)
-    if output.generated_offset is None or offset < output.generated_offset:
-        output.generated_at, output.generated_offset = event.occurred_at, offset
+    first = output.generated_offset
+    said_at = output.renewal_offset if output.renewal else first
+    if said_at is None or (event.renewal, -offset) > (output.renewal, -said_at):
+        output.renewal, output.renewal_offset = event.renewal, offset if event.renewal else None
         output.media_url = event.source.url if isinstance(event.source, UrlSource) else None
+    if first is None or offset < first:
+        output.generated_at, output.generated_offset = event.occurred_at, offset
 
 
 def _stored(output: Output, event: MediaStored, offset: int) -> None:
@@ -232,16 +196,30 @@ def _stored(output: Output, event: MediaStored, offset: int) -> None:
         output.width, output.height = event.width, event.height
 
 
-def _failed(output: Output, event: GenerationFailed | UploadFailed, position: Position) -> None:
+def _failed(output: Output, event: GenerationFailed | UploadFailed, position: Position, trouble: Trouble) -> None:
     if not event.final:
+        output.meet(trouble, event.attempt, f"{event.code}: {event.message}", position.offset)
         return
     if output.failed_topic is None or (position.topic, position.offset) < (output.failed_topic, output.failed_offset):
         output.error_code, output.error_message, output.failed_at = event.code, event.message, event.occurred_at
         output.failed_topic, output.failed_offset = position.topic, position.offset
 
 
-def _outputs(job: Job, event: GenerationSubmitted | GenerationFailed) -> Iterator[Output]:
-    return (_output(job, event.revision, index) for index in event.outputs)
+def _removed(job: Job, event: DataRemoved, offset: int) -> None:
+    """The removal that reaches furthest says when; of those that reach as far, the first in the log."""
+    job.removal_said = max(job.removal_said, event.revision)
+    if (event.revision, -offset) > (job.removed_revision, -job.removed_offset):
+        job.data_removed_at = event.occurred_at
+        job.removed_revision, job.removed_offset = event.revision, offset
+
+
+def _forget(job: Job) -> None:
+    """Drop what was removed, whether it was heard before the removal or after it."""
+    if job.request is not None:
+        job.request = job.request.model_copy(update={"prompt": "", "input": {}})
+    for output in job.outputs.values():
+        if output.revision <= job.removed_revision:
+            output.media_url = None
 
 
 def _output(job: Job, revision: int, index: int) -> Output:

@@ -1,9 +1,31 @@
 """What the ledger must be told, as LEDGER_* variables."""
 
-from pydantic import AliasChoices, Field
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from stage.settings import DatabaseUrl, StageSettings
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def ages(pairs: str) -> dict[str, timedelta]:
+    """The ages of TENANT=AGE pairs, such as acme=30d,*=365d. Raises ValueError for anything else."""
+    found = {}
+    for pair in filter(None, map(str.strip, pairs.split(","))):
+        told = re.fullmatch(r"([^\s=]{1,64})=([1-9]\d{0,4})([smhd])", pair)
+        if told is None or told[1] in found:
+            raise ValueError("must be TENANT=AGE pairs, such as acme=30d,*=365d")
+        found[told[1]] = timedelta(**{UNITS[told[3]]: int(told[2])})
+    return found
+
+
+def _readable(pairs: str) -> str:
+    ages(pairs)
+    return pairs
 
 
 class Settings(StageSettings):
@@ -13,3 +35,5 @@ class Settings(StageSettings):
 
     database_url: DatabaseUrl = Field(validation_alias=AliasChoices("LEDGER_DATABASE_URL", "DATABASE_URL"))
     port: int = Field(8103, ge=1, le=65_535)
+    # How long after its end a job's media, prompt and input are kept, by tenant: `*` is any other. Empty: for ever.
+    remove_after: Annotated[str, AfterValidator(_readable)] = ""

@@ -1,17 +1,21 @@
 """Every SQL statement of the ledger. A batch costs the same few statements, whatever it holds."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from ledger_service.attempts import Attempt
-from ledger_service.fold import Job, Output, Standing
+from ledger_service.fold import Job, Standing
+from ledger_service.outputs import Output, Trouble
+from ledger_service.tables import TO_REMOVE
 from stage.consume import Heard
 from stage.database import Connection
 
 LOADED = ("job_id", "tenant", "updated_at", "revision", "announced", "model", "num_outputs", "metadata",
-          "requested_at", "requested_offset")  # fmt: skip
+          "requested_at", "requested_offset", "data_removed_at", "removed_revision", "removed_offset",
+          "removal_said")  # fmt: skip
 OUTPUT = tuple(column.name for column in fields(Output))
 ATTEMPT = tuple(column.name for column in fields(Attempt))
 
@@ -22,6 +26,7 @@ async def load(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, Jo
     jobs = {row["job_id"]: Job(**dict(row)) for row in rows}
     for row in await connection.fetch("SELECT * FROM outputs WHERE job_id = ANY($1)", list(jobs)):
         output = Output(**{name: row[name] for name in OUTPUT})
+        output.trouble = Trouble(output.trouble) if output.trouble else None
         jobs[row["job_id"]].outputs[output.revision, output.index] = output
     return jobs
 
@@ -59,22 +64,42 @@ async def add_facts(connection: Connection, heard: Sequence[Heard]) -> None:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class OldJob:
+    """A job whose data are old enough to be removed, in every revision up to this one."""
+
+    job_id: UUID
+    tenant: str
+    revision: int
+
+
+async def mark_old(connection: Connection, before: Mapping[str, datetime], limit: int) -> list[OldJob]:
+    """Up to `limit` jobs that were over before their tenant's time in `before`, where `*` stands for all others.
+
+    Marks that their removal was said, so that each is returned once. Rows that another ledger holds are passed over.
+    """
+    told = {tenant: time for tenant, time in before.items() if tenant != "*"}
+    rows = await connection.fetch(MARK_OLD, list(told), list(told.values()), before.get("*"), limit)
+    return [OldJob(**dict(row)) for row in rows]
+
+
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _job_row(job: Job, now: Standing) -> tuple[Any, ...]:
     asked = job.request
-    long = (asked.prompt, asked.seed, asked.output_format, asked.input, asked.deadline) if asked else (None,) * 5
+    long = tuple(getattr(asked, name) for name in LONG) if asked else (None,) * len(LONG)
     return (
         job.job_id, job.tenant, job.revision, now.status, now.started_at, now.completed_at, job.updated_at,
         now.error_code, now.error_message, job.retry_count, job.announced, job.model, job.num_outputs, job.metadata,
-        job.requested_at, job.requested_offset, *long,
+        job.requested_at, job.requested_offset, job.data_removed_at, job.removed_revision, job.removed_offset,
+        job.removal_said, *long,
     )  # fmt: skip
 
 
 def _output_row(job_id: UUID, output: Output) -> tuple[Any, ...]:
-    return (job_id, output.status, output.phase, *(getattr(output, name) for name in OUTPUT))
+    return (job_id, output.status, output.phase, output.cause, *(getattr(output, name) for name in OUTPUT))
 
 
 def _upsert(table: str, columns: Mapping[str, str], key: Sequence[str], joined: Mapping[str, str]) -> str:
@@ -94,26 +119,60 @@ JOB_COLUMNS = {
     "job_id": "uuid", "tenant": "text", "revision": "int", "status": "job_status", "started_at": "timestamptz",
     "completed_at": "timestamptz", "updated_at": "timestamptz", "error_code": "text", "error_message": "text",
     "retry_count": "int", "announced": "int", "model": "text", "num_outputs": "int", "metadata": "jsonb",
-    "requested_at": "timestamptz", "requested_offset": "bigint",
+    "requested_at": "timestamptz", "requested_offset": "bigint", "data_removed_at": "timestamptz",
+    "removed_revision": "int", "removed_offset": "bigint", "removal_said": "int",
     "prompt": "text", "seed": "bigint", "output_format": "text", "input": "jsonb", "deadline": "timestamptz",
+    "max_attempts": "smallint",
 }  # fmt: skip
-LONG = ("prompt", "seed", "output_format", "input", "deadline")
+LONG = ("prompt", "seed", "output_format", "input", "deadline", "max_attempts")
 """What only the request says and nothing here reads: written when it is heard, null at any other time."""
+
+REMOVED = {"prompt": "''", "input": "'{}'"}
+"""What is left of a request whose data were removed after it was written."""
 
 WRITE_JOBS = _upsert(
     "jobs", JOB_COLUMNS, ["job_id"],
-    {name: f"CASE WHEN EXCLUDED.prompt IS NULL THEN jobs.{name} ELSE EXCLUDED.{name} END" for name in LONG},
+    {name: f"CASE WHEN EXCLUDED.prompt IS NULL THEN jobs.{name} ELSE EXCLUDED.{name} END" for name in LONG}
+    | {
+        name: f"""CASE WHEN EXCLUDED.removed_revision > 0 AND jobs.{name} IS NOT NULL THEN {nothing}
+                       ELSE coalesce(EXCLUDED.{name}, jobs.{name}) END"""
+        for name, nothing in REMOVED.items()
+    }
+    | {"removal_said": "greatest(jobs.removal_said, EXCLUDED.removal_said)"},  # a removal by age is said beside this
 )  # fmt: skip
 
 OUTPUT_COLUMNS = {
-    "job_id": "uuid", "status": "output_status", "phase": "output_phase", "revision": "int", "index": "smallint",
-    "generation": "int", "generation_attempts": "int", "upload_attempts": "int", "submitted_at": "timestamptz",
-    "media_url": "text", "generated_at": "timestamptz", "generated_offset": "bigint", "s3_key": "text",
+    "job_id": "uuid", "status": "output_status", "phase": "output_phase", "cause": "text", "revision": "int",
+    "index": "smallint", "generation": "int", "generation_attempts": "int", "submitted_attempt": "int",
+    "upload_attempts": "int", "submitted_at": "timestamptz", "media_url": "text", "renewal": "smallint",
+    "renewal_offset": "bigint", "generated_at": "timestamptz", "generated_offset": "bigint", "s3_key": "text",
     "sha256": "text", "size": "bigint", "content_type": "text", "width": "int", "height": "int",
     "duration_ms": "int", "stored_at": "timestamptz", "stored_offset": "bigint", "error_code": "text",
     "error_message": "text", "failed_at": "timestamptz", "failed_topic": "text", "failed_offset": "bigint",
+    "trouble": "output_trouble", "trouble_attempt": "int", "trouble_words": "text", "trouble_offset": "bigint",
 }  # fmt: skip
 WRITE_OUTPUTS = _upsert("outputs", OUTPUT_COLUMNS, ["job_id", "revision", "index"], {})
+
+MARK_OLD = f"""
+    WITH RECURSIVE tenants (tenant) AS (
+        (SELECT tenant FROM jobs WHERE {TO_REMOVE} ORDER BY tenant LIMIT 1)
+        UNION ALL
+        SELECT (SELECT jobs.tenant FROM jobs WHERE {TO_REMOVE} AND jobs.tenant > tenants.tenant
+                ORDER BY jobs.tenant LIMIT 1)
+        FROM tenants WHERE tenants.tenant IS NOT NULL
+    ), old AS MATERIALIZED (
+        SELECT locked.job_id
+        FROM tenants LEFT JOIN unnest($1::text[], $2::timestamptz[]) AS told (tenant, before) USING (tenant)
+        CROSS JOIN LATERAL (
+            SELECT job_id FROM jobs
+            WHERE {TO_REMOVE} AND jobs.tenant = tenants.tenant AND completed_at < coalesce(told.before, $3)
+            ORDER BY completed_at LIMIT $4 FOR UPDATE SKIP LOCKED
+        ) AS locked
+        LIMIT $4
+    )
+    UPDATE jobs SET removal_said = revision WHERE job_id = ANY (ARRAY(SELECT job_id FROM old))
+    RETURNING job_id, tenant, revision
+"""  # noqa: S608 - from this file
 
 KNOWN = {"result": "max", "provider": "max", "provider_id": "max", "cost_units": "max", "code": "max", "message": "max",
          "started_at": "min", "ended_at": "max", "next_try_at": "max"}  # fmt: skip

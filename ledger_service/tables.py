@@ -12,20 +12,26 @@ from sqlalchemy import (
     DateTime,
     Enum,
     Index,
+    Integer,
     MetaData,
     SmallInteger,
     Text,
+    text,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from ledger_service.outputs import Trouble
 from schemas.jobs import OutputStatus, Phase, Status
 from stage.tables import add_stage_tables
 
 SCHEMA = "ledger"
 VIEWS = "ledger_v1"
 """What others may read, under a version of its own: tables may change, a published view does not."""
+
+TO_REMOVE = "completed_at IS NOT NULL AND removal_said < revision"
+"""SQL: jobs that are over and whose removal nobody has said. In the words of an index, which serves nothing else."""
 
 metadata = MetaData(schema=SCHEMA)
 add_stage_tables(metadata)
@@ -34,6 +40,9 @@ job_status = Enum(Status, name="job_status", metadata=metadata)
 output_status = Enum(OutputStatus, name="output_status", metadata=metadata)
 output_phase = Enum(
     Phase, name="output_phase", metadata=metadata, values_callable=lambda kinds: [k.value for k in kinds]
+)
+output_trouble = Enum(
+    Trouble, name="output_trouble", metadata=metadata, values_callable=lambda kinds: [k.value for k in kinds]
 )
 
 
@@ -57,6 +66,11 @@ def moment(*, nullable: bool = True) -> Any:
     return Field(default=None, sa_type=DateTime(timezone=True), nullable=nullable)
 
 
+def count(kind: Any = Integer) -> Any:
+    """A column that counts from 0: rows that were written before it came have heard of nothing."""
+    return Field(sa_type=kind, sa_column_kwargs={"server_default": "0"})
+
+
 class Base(SQLModel, registry=registry(metadata=metadata)):
     """Tables of this service alone."""
 
@@ -74,6 +88,12 @@ class JobRow(Base, table=True):
         CheckConstraint("requested_at IS NOT NULL OR completed_at IS NULL", name="nothing_completes_unasked"),
         CheckConstraint("announced BETWEEN 0 AND revision", name="announced_what_is"),
         Index("jobs_of_tenant", "tenant", "requested_at", "job_id"),
+        Index(
+            "jobs_to_remove",
+            "tenant",
+            "completed_at",
+            postgresql_where=text(TO_REMOVE),
+        ),
     )
 
     job_id: UUID = Field(primary_key=True)
@@ -97,6 +117,11 @@ class JobRow(Base, table=True):
     error_message: str | None = Field(sa_type=Text)
     retry_count: int
     announced: int
+    max_attempts: int | None = Field(sa_type=SmallInteger)
+    data_removed_at: datetime | None = moment()
+    removed_revision: int = count()
+    removed_offset: int = count(BigInteger)
+    removal_said: int = count()
 
 
 class OutputRow(Base, table=True):
@@ -138,6 +163,14 @@ class OutputRow(Base, table=True):
     failed_at: datetime | None = moment()
     failed_topic: str | None = Field(sa_type=Text)
     failed_offset: int | None = Field(sa_type=BigInteger)
+    cause: str | None = Field(sa_type=Text)
+    submitted_attempt: int = count()
+    renewal: int = count(SmallInteger)
+    renewal_offset: int | None = Field(sa_type=BigInteger)
+    trouble: Trouble | None = Field(sa_column=Column(output_trouble))
+    trouble_attempt: int = count()
+    trouble_words: str | None = Field(sa_type=Text)
+    trouble_offset: int = count(BigInteger)
 
 
 class AttemptRow(Base, table=True):

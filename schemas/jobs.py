@@ -40,6 +40,7 @@ class Phase(StrEnum):
 
     QUEUED = "queued"
     GENERATING = "generating"
+    RECONCILING = "reconciling"
     STORING = "storing"
     DONE = "done"
 
@@ -51,11 +52,19 @@ class Media(BaseModel):
 
     index: int = Field(description="Which output this is, counted from 0.")
     status: OutputStatus
-    phase: Phase = Field(description="What it is waiting for: queued, generating, storing or done.")
+    phase: Phase = Field(
+        description="What it is waiting for: queued, generating, storing or done; reconciling while it is not known "
+        "whether the provider took its call."
+    )
+    cause: str | None = Field(None, description="In words, why it is not further, when that is known.")
     media_url: str | None = Field(None, description="Where the provider made it. Expires; keep the stored copy.")
     s3_key: str | None = Field(None, description="Its key in your bucket, once stored.")
     presigned_media_url: str | None = Field(None, description="A link to the stored copy that opens in a browser.")
     url_expires_at: AwareDatetime | None = Field(None, description="When the presigned link stops working.")
+    content_url: str | None = Field(
+        None, description="Our own path to the stored copy: leads to a fresh link at any time."
+    )
+    removed: bool = Field(False, description="True once what was made for it is removed, on request or by age.")
     content_type: str | None = Field(None, description="Media type, read from the bytes.")
     size: int | None = Field(None, description="Bytes.")
     sha256: str | None = None
@@ -86,6 +95,7 @@ class Job(BaseModel):
     output_format: str | None
     input: dict[str, JsonValue] = Field(default_factory=dict)
     metadata: dict[str, str] = Field(default_factory=dict)
+    max_attempts: int | None = Field(None, description="Tries of each provider call, when the request says how many.")
     media: tuple[Media, ...]
     error_message: str | None = Field(None, description="The first output's error, when any output failed.")
     retry_count: int = Field(0, description="Attempts made after a known failure, over all outputs.")
@@ -99,6 +109,9 @@ class Job(BaseModel):
     updated_at: AwareDatetime
     started_at: AwareDatetime | None = None
     completed_at: AwareDatetime | None = None
+    data_removed_at: AwareDatetime | None = Field(
+        None, description="When its media, prompt and input were removed, on request or by age."
+    )
 
 
 def pending_job(  # noqa: PLR0913 - a request's fields, as the request names them
@@ -113,11 +126,12 @@ def pending_job(  # noqa: PLR0913 - a request's fields, as the request names the
     metadata: dict[str, str],
     deadline: datetime | None,
     created_at: datetime,
+    max_attempts: int | None = None,
 ) -> Job:
     """A job of which only the request is known yet."""
     waiting = tuple(Media(index=n, status=OutputStatus.PENDING, phase=Phase.QUEUED) for n in range(num_outputs))
     return Job(
         job_id=job_id, status=Status.PENDING, done=False, model=model, prompt=prompt, num_outputs=num_outputs,
         seed=seed, output_format=output_format, input=input, metadata=metadata, media=waiting,
-        deadline=deadline, created_at=created_at, updated_at=created_at,
+        max_attempts=max_attempts, deadline=deadline, created_at=created_at, updated_at=created_at,
     )  # fmt: skip

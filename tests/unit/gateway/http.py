@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 import httpx
 
 from gateway.app import build
+from gateway.jobs import jobs
 from gateway.publisher import Publisher
 from gateway.request_id import RequestIds
 from gateway.routes import api
+from gateway.signing import Signer
 from gateway.status import StatusReader
 from schemas.clock import utc_now
 from stage.service import health_routes
@@ -16,11 +18,13 @@ from tests.fakes import Ends, Links, Log, Tail, Views
 
 
 @asynccontextmanager
-async def calling(log: Log | None = None, views: Views | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def calling(
+    log: Log | None = None, views: Views | None = None, signer: Signer | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a gateway on top of these."""
-    reader = StatusReader(views or Views(), Ends(0), Tail(), Links())
-    routes = api(Publisher(log or Log(), timeout=0.2), reader, utc_now)
-    app = RequestIds(build([routes], health_routes({})))
+    reader, publisher = StatusReader(views or Views(), Ends(0), Tail(), Links()), Publisher(log or Log(), timeout=0.2)
+    routers = [api(publisher, reader, utc_now), jobs(publisher, reader, signer or Links(), utc_now)]
+    app = RequestIds(build(routers, health_routes({})))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from gateway.asks import BODY_BYTES
 from schemas.events import JobRequested
 from schemas.identity import job_id_of
-from schemas.jobs import Job, Media, OutputStatus, Phase, Status
+from schemas.jobs import Job, Media, OutputStatus, Phase, Status, pending_job
 from schemas.wire import Position, decode
 from tests.builders import JOB, NOON, later
 from tests.fakes import Log, Views
@@ -42,6 +42,14 @@ def a_problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
     assert body["instance"] == answer.request.url.path
     assert SECRET not in answer.text
     return body
+
+
+def a_job(num_outputs: int = 1) -> Job:
+    """A job that waits."""
+    return pending_job(
+        job_id=JOB, model="m", prompt="a city", num_outputs=num_outputs, seed=None, output_format=None, input={},
+        metadata={}, deadline=None, created_at=NOON,
+    )  # fmt: skip
 
 
 async def test_the_originals_submission_works_unchanged() -> None:
@@ -90,10 +98,10 @@ async def test_the_originals_status_has_all_its_fields() -> None:
     assert body | {"media": []} == {
         "job_id": str(JOB), "status": "COMPLETED", "done": True, "revision": 1, "model": "m", "prompt": "a city",
         "num_outputs": 1, "seed": None, "output_format": None, "input": {}, "metadata": {}, "media": [],
-        "error_message": None, "retry_count": 0, "cost_units": 0, "deadline": None,
+        "max_attempts": None, "error_message": None, "retry_count": 0, "cost_units": 0, "deadline": None,
         "created_at": "2026-01-12T12:00:00Z",
         "updated_at": "2026-01-12T12:00:02Z", "started_at": "2026-01-12T12:00:00Z",
-        "completed_at": "2026-01-12T12:00:02Z",
+        "completed_at": "2026-01-12T12:00:02Z", "data_removed_at": None,
     }  # fmt: skip
     assert {name: body["media"][0][name] for name in (
         "media_url", "status", "error_message", "s3_key", "presigned_media_url",
@@ -101,6 +109,37 @@ async def test_the_originals_status_has_all_its_fields() -> None:
         "media_url": "https://replicate.delivery/pbxt/abc123.jpg", "status": "COMPLETED", "error_message": None,
         "s3_key": "jobs/0d0/x/1/0.jpg", "presigned_media_url": "https://media/jobs/0d0/x/1/0.jpg",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("tries", [None, 1, 20])
+async def test_how_often_a_call_may_be_tried_goes_into_the_request(tries: int | None) -> None:
+    log = Log()
+    async with calling(log) as client:
+        await client.post("/api/v1/generate", json={"model": "m", "prompt": "p", "max_attempts": tries})
+
+    assert said(log).max_attempts == tries
+
+
+async def test_a_status_that_has_not_changed_is_not_sent_again() -> None:
+    async with calling(views=Views(a_job(), a_job(), a_job(num_outputs=2))) as client:
+        first = await client.get(f"/api/v1/status/{JOB}")
+        same = await client.get(f"/api/v1/status/{JOB}", headers={"If-None-Match": first.headers["ETag"]})
+        other = await client.get(f"/api/v1/status/{JOB}", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (first.status_code, same.status_code, other.status_code) == (200, 304, 200)
+    assert first.headers["ETag"] == same.headers["ETag"] != other.headers["ETag"]
+    assert (same.content, same.headers["Cache-Control"]) == (b"", "private, no-cache")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [("{}", 304), ("W/{}", 304), ('"other", {}', 304), ("*", 304), ('"other"', 200), ("", 200)]
+)
+async def test_an_etag_is_known_however_it_is_given_back(given: str, status: int) -> None:
+    async with calling(views=Views(a_job())) as client:
+        etag = (await client.get(f"/api/v1/status/{JOB}")).headers["ETag"]
+        answer = await client.get(f"/api/v1/status/{JOB}", headers={"If-None-Match": given.format(etag)})
+
+    assert answer.status_code == status
 
 
 async def test_the_root_and_health_answer_as_the_originals_did() -> None:

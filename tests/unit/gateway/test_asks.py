@@ -48,13 +48,13 @@ async def test_model_and_prompt_are_enough() -> None:
     ask = await asked(LEAST)
 
     assert (ask.num_outputs, ask.seed, ask.output_format, ask.input, ask.metadata) == (1, None, None, {}, {})
-    assert ask.deadline is None
+    assert (ask.deadline, ask.max_attempts) == (None, None)
 
 
 async def test_everything_that_may_be_asked_is_taken_whole() -> None:
     body = LEAST | {
         "num_outputs": 10, "seed": -5, "output_format": "png", "input": {"a": [1, {"b": None}]},
-        "metadata": {"order": "A-17"}, "deadline": "2099-01-01T00:00:00+02:00",
+        "metadata": {"order": "A-17"}, "deadline": "2099-01-01T00:00:00+02:00", "max_attempts": 1,
     }  # fmt: skip
 
     ask = await asked(body)
@@ -114,6 +114,9 @@ async def test_a_prompt_in_any_script_is_kept_whole(prompt: str, ensure_ascii: b
         ({"metadata": {str(n): "" for n in range(51)}}, "metadata", "Dictionary should have at most 50 items"),
         ({"deadline": "tomorrow"}, "deadline", "Input should be a valid datetime or date, input is too short"),
         ({"deadline": "2099-01-01T00:00:00"}, "deadline", "Input should have timezone info"),
+        ({"max_attempts": 0}, "max_attempts", "Input should be greater than or equal to 1"),
+        ({"max_attempts": 21}, "max_attempts", "Input should be less than or equal to 20"),
+        ({"max_attempts": SECRET}, "max_attempts", "Input should be a valid integer, unable to parse string"),
         ({"deadline": "9999-12-31T23:59:59-14:00"}, "deadline", "Input should be less than 9999-01-01T00:00:00Z"),
     ],
     ids=lambda value: ascii(value)[:40],

@@ -12,14 +12,14 @@ from schemas.jobs import Job, Media, OutputStatus, Phase, Status, pending_job
 from tests.builders import ANOTHER_JOB, JOB, NOON, a_request, later
 from tests.fakes import Ends, Links, Tail, Views
 
-REQUEST = a_request(num_outputs=2, prompt="a city", seed=7, metadata={"order": "A-17"})
+REQUEST = a_request(num_outputs=2, prompt="a city", seed=7, metadata={"order": "A-17"}, max_attempts=2)
 FAULTS = [ConnectionRefusedError(), TimeoutError()]
 
 
 def a_job(**changes: Any) -> Job:
     return pending_job(
         job_id=JOB, model="fake/painter", prompt="a city", num_outputs=2, seed=7, output_format=None, input={},
-        metadata={"order": "A-17"}, deadline=None, created_at=NOON,
+        metadata={"order": "A-17"}, deadline=None, created_at=NOON, max_attempts=2,
     ).model_copy(update=changes)  # fmt: skip
 
 
@@ -58,6 +58,15 @@ async def test_stored_outputs_carry_links_and_others_do_not() -> None:
 
     assert [media.presigned_media_url for media in job.media] == ["https://media/jobs/0d0/x/1/0.jpg", None]
     assert [media.url_expires_at for media in job.media] == [later(3600), None]
+    assert [media.content_url for media in job.media] == [f"/api/v1/jobs/{JOB}/outputs/0/content", None]
+
+
+async def test_an_output_that_was_removed_carries_no_link() -> None:
+    gone = Media(index=0, status=OutputStatus.COMPLETED, phase=Phase.DONE, s3_key="jobs/0d0/x/1/0.jpg", removed=True)
+
+    job = await reader(Views(a_job(media=(gone,)))).read(str(JOB), "dev")
+
+    assert job.media == (gone,)
 
 
 async def test_a_job_that_only_the_log_knows_yet_is_shown_whole_and_pending() -> None:

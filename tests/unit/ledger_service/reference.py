@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import TypeVar
 
 from schemas.events import (
+    DataRemoved,
     Event,
+    GenerationDoubted,
     GenerationFailed,
     GenerationSubmitted,
     JobRequested,
     MediaGenerated,
     MediaStored,
     UploadFailed,
+    UrlSource,
 )
 from tests.unit.ledger_service.histories import Said
 
@@ -50,15 +53,67 @@ class Facts:
         failures: list[GenerationFailed | UploadFailed] = [*calls, *uploads]
         return next(iter(failures), None)
 
+    def removed_at(self) -> datetime | None:
+        return next((event.occurred_at for _, event in self.of(DataRemoved)), None)
+
+    def prompt(self) -> str | None:
+        request = self.request()
+        if request is None:
+            return None
+        return "" if self.removed_at() else request.prompt
+
+    def media_url(self, index: int) -> str | None:
+        """That of the latest renewal, in its first words."""
+        made = [event for _, event in self.of(MediaGenerated) if event.index == index]
+        if not made or self.removed_at():
+            return None
+        latest = max(event.renewal for event in made)
+        source = next(event.source for event in made if event.renewal == latest)
+        assert isinstance(source, UrlSource)
+        return source.url
+
+    def trouble(self, index: int) -> GenerationDoubted | GenerationFailed | UploadFailed | None:
+        """The failure or doubt that nothing has answered yet."""
+        if self.stored(index) or self.failure(index):
+            return None
+        if uploads := [event for _, event in self.of(UploadFailed) if event.index == index]:
+            return next(event for event in uploads if event.attempt == max(other.attempt for other in uploads))
+        tried = self.calls(index)
+        latest = [event for event in tried if event.attempt == max(other.attempt for other in tried)]
+        if self.generated(index):
+            return None
+        for failed in latest:
+            if isinstance(failed, GenerationFailed):
+                return failed
+        doubts = [event for event in latest if isinstance(event, GenerationDoubted)]
+        if len(doubts) < len(latest):
+            return None
+        return next((event for held in (True, False) for event in doubts if event.held == held), None)
+
+    def calls(self, index: int) -> list[GenerationSubmitted | GenerationFailed | GenerationDoubted]:
+        """What was said of the provider's calls for an output, each kind as it lies in the log."""
+        said: list[GenerationSubmitted | GenerationFailed | GenerationDoubted] = []
+        said += [event for _, event in self.of(GenerationSubmitted)]
+        said += [event for _, event in self.of(GenerationFailed)]
+        said += [event for _, event in self.of(GenerationDoubted)]
+        return [event for event in said if index in event.outputs]
+
+    def phase(self, index: int) -> str:
+        if self.status(index) not in ("PENDING", "PROCESSING"):
+            return "done"
+        if self.generated(index) or any(event.index == index for _, event in self.of(UploadFailed)):
+            return "storing"
+        if isinstance(self.trouble(index), GenerationDoubted):
+            return "reconciling"
+        return "generating" if self.calls(index) else "queued"
+
     def status(self, index: int) -> str:
         if self.stored(index):
             return "COMPLETED"
         if failure := self.failure(index):
             return {"cancelled": "CANCELLED", "deadline_exceeded": "EXPIRED"}.get(failure.code, "FAILED")
-        asked = any(index in event.outputs for _, event in self.of(GenerationSubmitted)) or any(
-            index in event.outputs for _, event in self.of(GenerationFailed)
-        )
-        return "PROCESSING" if asked or self.generated(index) else "PENDING"
+        tried = any(event.index == index for _, event in self.of(UploadFailed))
+        return "PROCESSING" if self.calls(index) or self.generated(index) or tried else "PENDING"
 
     def job_status(self) -> str:
         request = self.request()
@@ -91,7 +146,7 @@ class Facts:
         highest: dict[tuple[str, int], int] = {}
         for said in self.said:
             match said.event:
-                case GenerationSubmitted() | GenerationFailed() | MediaGenerated() as event:
+                case GenerationSubmitted() | GenerationFailed() | GenerationDoubted() | MediaGenerated() as event:
                     subject = ("generation", event.generation)
                 case MediaStored() | UploadFailed() as event:
                     subject = ("upload", event.index)

@@ -22,7 +22,7 @@ from tests.builders import (
     a_submission,
     later,
 )
-from tests.unit.ledger_service.histories import Said, heard_twice, in_the_log
+from tests.unit.ledger_service.histories import Said, a_doubt, a_renewal, heard_twice, in_the_log
 
 KEY = tuple(field.name for field in fields(Attempt) if field.name not in KNOWN)
 Rows = dict[tuple[Any, ...], dict[str, Any]]
@@ -97,6 +97,22 @@ def test_uploads_are_tries_of_their_own_counted_by_output() -> None:
 
     assert astuple(failed)[2:6] == (Kind.UPLOAD, 4, 1, Result.FAILED)
     assert astuple(stored)[2:6] == (Kind.UPLOAD, 4, 2, Result.SUCCEEDED)
+
+
+def test_a_doubted_call_is_a_running_try_of_its_provider() -> None:
+    doubts = [a_doubt(generation=3, attempt=2, held=held) for held in (False, True)]
+
+    [row] = joined(in_the_log(doubts)).values()
+    [found] = joined(in_the_log([*doubts, a_submission(generation=3, attempt=2, provider="replicate")])).values()
+
+    assert (row["result"], row["provider"], row["started_at"], row["ended_at"]) == (
+        Result.RUNNING, "replicate", None, None,
+    )  # fmt: skip
+    assert (found["result"], found["started_at"]) == (Result.RUNNING, NOON)
+
+
+def test_a_renewal_is_no_try_and_ends_none() -> None:
+    assert [*attempts_of(a_renewal(1))] == []
 
 
 def test_requests_and_completions_are_no_tries() -> None:

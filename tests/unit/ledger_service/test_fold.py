@@ -6,8 +6,9 @@ from itertools import permutations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ledger_service.fold import Job, Output, fold, standing
-from schemas.events import Event
+from ledger_service.fold import Job, fold, standing
+from ledger_service.outputs import Output
+from schemas.events import Event, GenerationDoubted, GenerationFailed, UploadFailed
 from schemas.jobs import OutputStatus, Phase, Status
 from tests.builders import (
     JOB,
@@ -22,7 +23,14 @@ from tests.builders import (
     at,
     later,
 )
-from tests.unit.ledger_service.histories import Said, heard, heard_twice, in_the_log
+from tests.unit.ledger_service.histories import (
+    Said,
+    a_doubt,
+    a_renewal,
+    heard,
+    heard_twice,
+    in_the_log,
+)  # fmt: skip
 from tests.unit.ledger_service.reference import Facts
 
 THOROUGH = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
@@ -31,6 +39,15 @@ THOROUGH = settings(deadline=None, max_examples=200, suppress_health_check=[Heal
 def told(*events: Event) -> Job:
     """The job after these facts, heard as they were said."""
     return heard(in_the_log(events))
+
+
+def words_of(trouble: GenerationDoubted | GenerationFailed | UploadFailed | None) -> str | None:
+    """What a trouble is called in the status."""
+    if isinstance(trouble, GenerationDoubted):
+        if trouble.held:
+            return f"the call was not found, and is held for an operator: {trouble.cause}"
+        return f"the provider's answer was lost, and the call is looked for: {trouble.cause}"
+    return f"{trouble.code}: {trouble.message}" if trouble else None
 
 
 def without_request(job: Job) -> Job:
@@ -66,6 +83,9 @@ def test_the_fold_agrees_with_looking_everything_up(ways: tuple[list[Said], list
         assert (output.error_code, output.failed_at) == (
             (failure.code, failure.occurred_at) if failure else (None, None)
         )
+        assert output.media_url == facts.media_url(output.index)
+        assert (output.phase, output.cause) == (facts.phase(output.index), words_of(facts.trouble(output.index)))
+    assert (job.request and job.request.prompt, job.data_removed_at) == (facts.prompt(), facts.removed_at())
 
 
 @THOROUGH
@@ -227,7 +247,9 @@ def test_a_fact_writes_only_its_own_columns() -> None:
     blank = Output(1, 0)
     written = {
         "submitted": a_submission(), "failed": a_failed_generation(), "generated": a_generated_output(),
-        "stored": a_stored_output(), "not stored": a_failed_upload(),
+        "stored": a_stored_output(), "not stored": a_failed_upload(), "doubted": a_doubt(),
+        "tried again": a_failed_generation(final=False), "stored later": a_failed_upload(final=False),
+        "renewed": a_renewal(1),
     }  # fmt: skip
     changed = {
         name: {field.name for field in fields(Output) if getattr(out, field.name) != getattr(blank, field.name)}
@@ -236,9 +258,14 @@ def test_a_fact_writes_only_its_own_columns() -> None:
     }
 
     attempt = {"generation", "generation_attempts"}
+    trouble = {"trouble", "trouble_attempt", "trouble_words"}
     error = {"error_code", "error_message", "failed_at", "failed_topic", "failed_offset"}
     assert changed == {
-        "submitted": attempt | {"submitted_at"},
+        "submitted": attempt | {"submitted_at", "submitted_attempt"},
+        "doubted": attempt | trouble,
+        "tried again": attempt | trouble,
+        "stored later": {"upload_attempts"} | trouble,
+        "renewed": attempt | {"media_url", "generated_at", "generated_offset", "renewal", "renewal_offset"},
         "failed": attempt | error,
         "generated": attempt | {"media_url", "generated_at", "generated_offset"},
         "stored": {"upload_attempts", "s3_key", "sha256", "size", "content_type", "width", "height", "stored_at",
