@@ -9,7 +9,9 @@ from generator_service.claim import Claim as GenerationClaim
 from schemas.events import (
     CancelRequested,
     CompletedOutput,
+    DataRemoved,
     Event,
+    GenerationDoubted,
     GenerationFailed,
     GenerationSubmitted,
     JobCompleted,
@@ -79,6 +81,18 @@ def a_failed_generation(**changes: Any) -> GenerationFailed:
     )  # fmt: skip
 
 
+def a_doubt(**changes: Any) -> GenerationDoubted:
+    """A call whose answer was lost; it is looked for."""
+    return _say(
+        GenerationDoubted, changes, generation=0, attempt=1, provider="fake", outputs=(0,), held=False, cause="reset"
+    )
+
+
+def a_removal(**changes: Any) -> DataRemoved:
+    """A removal that somebody asked for."""
+    return _say(DataRemoved, changes, reason="request")
+
+
 def a_generated_output(**changes: Any) -> MediaGenerated:
     source = UrlSource(url="https://replicate.delivery/pbxt/abc123.jpg")
     return _say(MediaGenerated, changes, index=0, generation=0, attempt=1, provider="fake", source=source)
@@ -118,10 +132,12 @@ def one_of_each() -> list[Event]:
         a_callback(),
         a_submission(),
         a_failed_generation(),
+        a_doubt(),
         a_generated_output(),
         a_stored_output(),
         a_failed_upload(),
         a_completion(),
+        a_removal(),
     ]
 
 

@@ -14,6 +14,7 @@ from tests.builders import (
     JOB,
     NOON,
     a_completion,
+    a_doubt,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
@@ -22,7 +23,7 @@ from tests.builders import (
     a_submission,
     later,
 )
-from tests.unit.ledger_service.histories import Said, a_doubt, a_renewal, heard_twice, in_the_log
+from tests.unit.ledger_service.histories import Said, a_renewal, heard_twice, in_the_log
 
 KEY = tuple(field.name for field in fields(Attempt) if field.name not in KNOWN)
 Rows = dict[tuple[Any, ...], dict[str, Any]]
