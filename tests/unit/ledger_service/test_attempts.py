@@ -101,7 +101,7 @@ def test_uploads_are_tries_of_their_own_counted_by_output() -> None:
 
 
 def test_a_doubted_call_is_a_running_try_of_its_provider() -> None:
-    doubts = [a_doubt(generation=3, attempt=2, held=held) for held in (False, True)]
+    doubts = [a_doubt(generation=3, attempt=2, provider="replicate", held=held) for held in (False, True)]
 
     [row] = joined(in_the_log(doubts)).values()
     [found] = joined(in_the_log([*doubts, a_submission(generation=3, attempt=2, provider="replicate")])).values()
