@@ -19,11 +19,11 @@ from darkroom.steps import WrongSettingError, database_setting
 
 if TYPE_CHECKING:
     from generator_service.operations import Operations
+    from stage.bucket import BucketSettings
+    from stage.database import Pool
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-
-SETTING = database_setting("generator")
 
 as_json = click.option("--json", "in_json", is_flag=True, help="JSON, for programs.")
 
@@ -32,10 +32,10 @@ class NothingChanged(Exception):
     """It cannot be done as things are: says why."""
 
 
-def with_books(
-    environ: Mapping[str, str], home: Path | None, work: Callable[["Operations"], Awaitable[T]]
+def with_tables(
+    environ: Mapping[str, str], home: Path | None, service: str, work: Callable[["Pool"], Awaitable[T]]
 ) -> T:  # fmt: skip
-    """Do `work` with the generator's books. The logs of what it uses go to stderr: stdout is for the answer."""
+    """Do `work` with a service's tables. The logs of what it uses go to stderr: stdout is for the answer."""
     import asyncio
 
     import structlog
@@ -43,47 +43,81 @@ def with_books(
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
     async def do() -> T:
-        async with _books(environ, home) as operations:
-            return await work(operations)
+        async with _tables(environ, home, service) as pool:
+            return await work(pool)
 
     return asyncio.run(do())
 
 
+def with_books(
+    environ: Mapping[str, str], home: Path | None, work: Callable[["Operations"], Awaitable[T]]
+) -> T:  # fmt: skip
+    """Do `work` with the generator's books."""
+
+    async def do(pool: "Pool") -> T:
+        from generator_service.operations import Operations
+
+        return await work(Operations(pool, _who()))
+
+    return with_tables(environ, home, "generator", do)
+
+
 @asynccontextmanager
-async def _books(environ: Mapping[str, str], home: Path | None) -> AsyncIterator["Operations"]:
-    """The generator's books: at GENERATOR_DATABASE_URL, or in the local stack that runs in `home`.
+async def _tables(environ: Mapping[str, str], home: Path | None, service: str) -> AsyncIterator["Pool"]:
+    """A service's tables: where its DATABASE_URL says, or in the local stack that runs in `home`.
 
     `WrongSettingError` when there is neither, `SetupError` when PostgreSQL cannot be reached or does not let us in.
     """
-    url = environ.get(SETTING) or environ.get("DATABASE_URL") or _local(home, environ)
+    setting = database_setting(service)
+    url = environ.get(setting) or environ.get("DATABASE_URL") or _local(home, environ, service)
     import asyncpg
 
     from darkroom.setup import SetupError
-    from generator_service.operations import Operations
-    from generator_service.tables import SCHEMA
     from stage.database import new_pool
 
-    who = f"operator-{socket.gethostname()}-{os.getpid()}"
     try:
-        async with await new_pool(url, schema=SCHEMA, name=who) as pool:
-            yield Operations(pool, who)
+        async with await new_pool(url, schema=service, name=_who()) as pool:
+            yield pool
     except OSError as error:
-        raise SetupError(f"PostgreSQL cannot be reached: does it run where {SETTING} says?") from error
+        raise SetupError(f"PostgreSQL cannot be reached: does it run where {setting} says?") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise SetupError(f"PostgreSQL does not let us in ({error}): correct {SETTING}") from error
+        raise SetupError(f"PostgreSQL does not let us in ({error}): correct {setting}") from error
     except asyncpg.UndefinedTableError as error:
-        raise SetupError(f"{SETTING} leads to no tables of a generator: run `darkroom database migrate`") from error
+        raise SetupError(f"{setting} leads to no tables of the {service}: run `darkroom database migrate`") from error
 
 
-def _local(home: Path | None, environ: Mapping[str, str]) -> str:
+def _who() -> str:
+    return f"operator-{socket.gethostname()}-{os.getpid()}"
+
+
+def _local(home: Path | None, environ: Mapping[str, str], service: str) -> str:
     from darkroom.local.home import home_from
     from darkroom.local.running import database_url
 
     home = home or home_from(environ)
-    url = database_url(home, "generator")
+    url = database_url(home, service)
     if url is None:
-        raise WrongSettingError(f"{SETTING} is not set, and no local stack runs in {home}: give one or the other")
+        setting = database_setting(service)
+        raise WrongSettingError(f"{setting} is not set, and no local stack runs in {home}: give one or the other")
     return url
+
+
+def bucket_settings(environ: Mapping[str, str], home: Path | None) -> "BucketSettings":
+    """Where the bucket is: as the S3_ settings say, or in the local stack that runs in `home`.
+
+    `WrongSettingError` when there is neither.
+    """
+    from darkroom.local.home import home_from
+    from darkroom.local.running import bucket_environ
+    from stage.bucket import BucketSettings
+
+    told = dict(environ)
+    if not environ.get("S3_ACCESS_KEY_ID"):
+        told |= bucket_environ(home or home_from(environ)) or {}
+    try:
+        return BucketSettings.model_validate(told)
+    except ValueError as wrong:
+        raise WrongSettingError(f"an S3_ setting is missing or wrong: {wrong}") from None
 
 
 def told(answer: Any) -> str:

@@ -27,7 +27,8 @@ from schemas.events import (
 from schemas.identity import generation_id_of, partition_of, storage_key_of
 from schemas.jobs import OutputStatus, Status
 from schemas.wire import Position
-from uploader_service.decide import Claim as UploadClaim
+from uploader_service.uploads import Claim as UploadClaim
+from uploader_service.uploads import Media
 
 E = TypeVar("E", bound=Event)
 
@@ -157,12 +158,25 @@ def a_generation_claim(**changes: Any) -> GenerationClaim:
     return GenerationClaim(**facts | changes)
 
 
+def a_removal(**changes: Any) -> DataRemoved:
+    return _say(DataRemoved, changes, reason="request")
+
+
 def an_upload_claim(**changes: Any) -> UploadClaim:
     facts: dict[str, Any] = {
-        "id": 1, "job_id": JOB, "revision": 1, "index": 0, "tenant": TENANT,
-        "source": UrlSource(url="https://replicate.delivery/pbxt/abc123.jpg"), "attempt": 1, "fence": 1,
+        "id": 1, "job_id": JOB, "revision": 1, "index": 0, "tenant": TENANT, "state": "PENDING", "attempt": 1,
+        "fence": 1, "since": NOON, "provider": "fake",
+        "source": UrlSource(url="https://replicate.delivery/pbxt/abc123.jpg"),
     }  # fmt: skip
     return UploadClaim(**facts | changes)
+
+
+def some_media(**changes: Any) -> Media:
+    facts: dict[str, Any] = {
+        "key": storage_key_of(JOB, 1, 0, "jpg"), "sha256": SHA256, "size": 1_234, "content_type": "image/jpeg",
+        "width": 1024, "height": 768,
+    }  # fmt: skip
+    return Media(**facts | changes)
 
 
 def _say(fact: type[E], changes: dict[str, Any], **facts: Any) -> E:
