@@ -158,10 +158,6 @@ def a_generation_claim(**changes: Any) -> GenerationClaim:
     return GenerationClaim(**facts | changes)
 
 
-def a_removal(**changes: Any) -> DataRemoved:
-    return _say(DataRemoved, changes, reason="request")
-
-
 def an_upload_claim(**changes: Any) -> UploadClaim:
     facts: dict[str, Any] = {
         "id": 1, "job_id": JOB, "revision": 1, "index": 0, "tenant": TENANT, "state": "PENDING", "attempt": 1,

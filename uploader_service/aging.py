@@ -60,6 +60,13 @@ class Aging:
         )
         return len(rows)
 
+    async def spooled(self) -> int:
+        """How many outputs wait in this instance's spool."""
+        found: int = await self._pool.fetchval(
+            "SELECT count(*) FROM uploads WHERE spooled_by = $1 AND state = 'SPOOLED'", self._owner
+        )
+        return found
+
     async def forget_files(self, failed_before: datetime) -> None:
         """Give up the files of outputs that failed before then and were not retried since."""
         await self._pool.execute(

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+from prometheus_client import Counter, Gauge
+
 from schemas.clock import Clock
 from stage.database import PASSING
 from stage.telemetry import get_logger
@@ -18,6 +20,9 @@ log = get_logger(__name__)
 
 ROUND_SECONDS = 30.0
 BUCKET_SWEEP = timedelta(hours=6)
+
+NEAR_EXPIRY = Counter("darkroom_sources_near_expiry", "Outputs not fetched while their source was about to run out")
+SPOOLED = Gauge("darkroom_spooled_outputs", "Outputs that wait in this instance's spool for the store")
 
 
 class Upkeep:
@@ -54,6 +59,7 @@ class Upkeep:
     async def warn(self) -> None:
         """Say once of each output that it is not fetched while its source runs out."""
         for output in await self._aging.running_out(self._now() + self._settings.expiry_margin):
+            NEAR_EXPIRY.inc()
             log.warning(
                 "a source runs out before it is fetched", job_id=str(output.job_id), revision=output.revision,
                 index=output.index, expires_at=output.expires_at.isoformat(),
@@ -61,6 +67,7 @@ class Upkeep:
 
     async def take_over(self) -> None:
         """Have fetched again what lies with instances that were silent for too long."""
+        SPOOLED.set(await self._aging.spooled())
         if number := await self._aging.take_over(self._now()):
             log.warning("spooled outputs of silent instances are fetched again", outputs=number)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
+from prometheus_client import Counter
 
 from schemas.clock import Clock
 from schemas.events import UrlSource
@@ -35,6 +36,9 @@ from uploader_service.store import Store
 from uploader_service.uploads import Claim, Media, Spooled
 
 log = get_logger(__name__)
+
+EXPIRED = Counter("darkroom_sources_expired", "Outputs whose source was gone before they were fetched")
+FULL = Counter("darkroom_spool_full", "Outputs that found no room in the spool, each time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,10 @@ class Worker:
         ):
             outcome, held = await self._do(claim)
             verdict = decide(claim, outcome, self._now(), self._policy)
+            if verdict.error == "source_expired":
+                EXPIRED.inc()
             if isinstance(outcome, NoRoom):
+                FULL.inc()
                 log.error("the spool is full", spool_dir=str(self._settings.spool_dir))
             log.info("upload", was=claim.state, state=verdict.claim.state, error=verdict.error)
             return Worked(verdict, held)

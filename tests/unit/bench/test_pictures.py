@@ -1,10 +1,12 @@
 """The pictures that benches store."""
 
 import io
+from pathlib import Path
 
 from PIL import Image
 
 from bench.pictures import BYTES, picture
+from uploader_service.landing import Landing
 from uploader_service.sniff import sniff
 
 
@@ -23,5 +25,8 @@ def test_no_two_pictures_are_alike_and_each_is_the_same_every_time() -> None:
     assert picture(7) == picture(7)
 
 
-def test_the_uploader_takes_one_for_what_it_is() -> None:
-    assert sniff(picture(0)).content_type == "image/jpeg"
+async def test_the_uploader_takes_one_for_what_it_is(tmp_path: Path) -> None:
+    landing = Landing(tmp_path / "output", BYTES)
+    await landing.write(picture(0))
+
+    assert sniff(landing).content_type == "image/jpeg"

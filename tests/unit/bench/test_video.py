@@ -9,6 +9,7 @@ from PIL import Image
 
 from bench.pictures import BYTES
 from bench.video import write_video
+from uploader_service.landing import Landing
 from uploader_service.sniff import sniff
 
 INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
@@ -27,10 +28,12 @@ def boxes(content: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, in
         start += length
 
 
-def test_the_uploader_takes_it_for_a_video(tmp_path: Path) -> None:
+async def test_the_uploader_takes_it_for_a_video(tmp_path: Path) -> None:
     write_video(tmp_path / "v.mp4", SIZE)
+    landing = Landing(tmp_path / "output", SIZE)
+    await landing.write((tmp_path / "v.mp4").read_bytes())
 
-    seen = sniff((tmp_path / "v.mp4").read_bytes())
+    seen = sniff(landing)
 
     assert (seen.content_type, seen.extension) == ("video/mp4", "mp4")
 
