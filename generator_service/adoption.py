@@ -20,6 +20,9 @@ log = get_logger(__name__)
 DUPLICATES = Counter("darkroom_duplicate_calls", "Second calls for one generation, kept to be cancelled", ["provider"])
 
 
+SEEKING = ("PENDING", "IN_DOUBT", "HELD")
+
+
 class Meaning(Enum):
     """What a call that is surely ours is to its generation."""
 
@@ -63,13 +66,13 @@ async def hear_of(
     owned = bool(await claimed(connection, provider, [provider_id]))
     what = meaning(claim, attempt, provider_id, owned=owned)
     if what is Meaning.GIVEN_UP:
-        seeker = await _locked(
-            connection, "seeks = $1 AND provider_id IS NULL AND state IN ('PENDING', 'IN_DOUBT', 'HELD')", generation_id
-        )
-        if seeker is not None:
+        seeker = await _locked(connection, "seeks = $1", generation_id)
+        if seeker is None:
+            log.warning("a call that was given up has shown up: a retry adopts it", job_id=str(claim.job_id))
+        elif seeker.pay_again and seeker.call.provider_id is None and seeker.state in SEEKING:
             claim, what = seeker, Meaning.LOST_ONE
         else:
-            log.warning("a call that was given up has shown up: a retry adopts it", job_id=str(claim.job_id))
+            what = Meaning.DUPLICATE  # the retry asked anew, and may have lost a call of its own
     if what is Meaning.LOST_ONE and not await _adopt(connection, claim, provider_id, at):
         what = Meaning.ANOTHERS
     if what is Meaning.DUPLICATE and await remember_duplicate(connection, claim, attempt, provider_id, at):

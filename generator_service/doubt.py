@@ -26,7 +26,9 @@ def lost(claim: Claim, why: str, at: datetime, policy: Policy, capabilities: fro
         return Verdict(claim, "SUBMITTED", at + until_next_look(claim, policy), error=why)
     if claim.state != "IN_DOUBT" and REPEATABLE & capabilities:
         again_at = at + timedelta(seconds=policy.delay(max(1, claim.polls)))
-        return Verdict(claim, "INTENT", again_at, _doubted(claim, why, at), error=why)
+        # Said at the first look alone: another loss of the same attempt would say the same fact in other words.
+        first = claim.state == "INTENT" and claim.polls == 1
+        return Verdict(claim, "INTENT", again_at, (_doubted(claim, why, at),) if first else (), error=why)
     if claim.state != "PENDING" and Capability.LIST_MATCH in capabilities:
         # The list could not be read, so nothing says that the call is not in it: neither held nor paid again yet.
         return _in_doubt(claim, why, at, policy)
@@ -50,14 +52,12 @@ def _still_lost(claim: Claim, why: str, at: datetime, policy: Policy) -> Verdict
 
 
 def _in_doubt(claim: Claim, why: str, at: datetime, policy: Policy) -> Verdict:
-    return Verdict(claim, "IN_DOUBT", at + until_next_look(claim, policy), _doubted(claim, why, at), error=why)
+    facts = (_doubted(claim, why, at),) if claim.state != "IN_DOUBT" else ()
+    return Verdict(claim, "IN_DOUBT", at + until_next_look(claim, policy), facts, error=why)
 
 
-def _doubted(claim: Claim, why: str, at: datetime) -> tuple[Event, ...]:
-    """Said once per attempt: when its maker lost the answer, or at the first look at what a dead maker left."""
-    if claim.state == "PENDING" or (claim.state == "INTENT" and claim.polls <= 1):
-        return (claim.says(GenerationDoubted, at, outputs=claim.call.outputs, held=False, cause=why),)
-    return ()
+def _doubted(claim: Claim, why: str, at: datetime) -> Event:
+    return claim.says(GenerationDoubted, at, outputs=claim.call.outputs, held=False, cause=why)
 
 
 def _held(claim: Claim, why: str, at: datetime, policy: Policy) -> Verdict:

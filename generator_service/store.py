@@ -147,7 +147,7 @@ class Store:
         rows = await connection.fetch(
             """
             UPDATE generations AS row SET
-                state = new.state::generation_state, due_at = new.due_at, last_error = new.error,
+                state = new.state::generation_state, due_at = new.due_at, last_error = new.error, fence = row.fence + 1,
                 provider_id = CASE WHEN new.state = 'PENDING' THEN NULL
                                    ELSE coalesce(new.provider_id, row.provider_id) END,
                 submitted_at = coalesce(new.submitted_at, row.submitted_at),
@@ -156,11 +156,12 @@ class Store:
                         $7::timestamptz[], $8::int[])
                 AS new (id, fence, state, due_at, provider_id, error, submitted_at, attempt)
             WHERE row.id = new.id AND row.fence = new.fence
-            RETURNING row.id, row.fence
+            RETURNING row.id, new.fence
             """,
             *columns_of(verdicts),
         )
-        # By fence as well: two looks at one generation may end in one batch, and one of them was taken over.
+        # By fence as well: two looks at one generation may end in one batch, and one of them was taken over. A claim
+        # counts once: a commit whose answer was lost is repeated, and others may have gone on from it.
         ours = {(row["id"], row["fence"]) for row in rows}
         counted = [v for v in verdicts if (v.claim.call.generation_id, v.claim.fence) in ours]
         await self.say(connection, (fact for v in counted for fact in v.facts))
