@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute
 
 from gateway import problems
+from gateway.asyncapi import contract
 from gateway.hooks import hooks
 from gateway.log_tail import LogTail
 from gateway.publisher import Publisher
@@ -84,6 +85,7 @@ def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute]) -> FastAPI:
 
     for router in routers:
         app.include_router(router)
+    app.include_router(contract())
     app.router.routes.extend(health)
     problems.install(app)
     return app
