@@ -21,7 +21,7 @@ BIN = .venv/bin
 PACKAGES = bench darkroom gateway generator_service ledger_service schemas stage uploader_service
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test chaos bench check hooks lock clean environment-local environment-dev
+.PHONY: help demo up down test chaos bench check schemas hooks lock clean environment-local environment-dev
 
 help: ## What can be asked for
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name what; do printf '  make %-7s%s\n' "$$name" "$$what"; done
@@ -51,8 +51,12 @@ check: environment-dev ## Lint, types, imports, security and the repository's ow
 	@$(call checking,mypy,$(BIN)/mypy)
 	@$(call checking,import-linter,$(BIN)/lint-imports --no-logo)
 	@$(call checking,bandit,$(BIN)/bandit --configfile pyproject.toml --recursive --quiet -ll $(PACKAGES))
+	@$(call checking,schemas,$(BIN)/darkroom schemas check)
 	@$(call checking,repository,$(BIN)/pytest tests/repository)
 	@echo 'check: all is well'
+
+schemas: environment-dev ## Write the facts' JSON Schemas and the AsyncAPI document anew from their classes
+	@exec $(BIN)/darkroom schemas write
 
 hooks: environment-dev ## Run the quick checks at each git commit
 	@$(BIN)/prek install

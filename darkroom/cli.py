@@ -15,6 +15,7 @@ from darkroom.commands.examples import examples
 from darkroom.commands.held import held
 from darkroom.commands.local import demo, down, logs, ps, up
 from darkroom.commands.prepare import bucket, database, topics
+from darkroom.commands.schemas import schemas
 from darkroom.commands.simulate import simulate
 from darkroom.local.part import LocalError
 from darkroom.operators import NothingChanged
@@ -104,7 +105,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 for command in (
     *(up, down, ps, logs, demo, simulate, database, topics, bucket),
-    *(held, pause, resume, brakes, bill),
+    *(held, pause, resume, brakes, bill, schemas),
 ):
     cli.add_command(command)
 

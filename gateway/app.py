@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute
 
 from gateway import problems
+from gateway.asyncapi import contract
 from gateway.hooks import hooks
 from gateway.jobs import jobs
 from gateway.log_tail import LogTail
@@ -85,6 +86,7 @@ def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute]) -> FastAPI:
 
     for router in routers:
         app.include_router(router)
+    app.include_router(contract())
     app.router.routes.extend(health)
     problems.install(app)
     return app
