@@ -17,6 +17,8 @@ KILLS ?= 60
 POLICY ?= strict
 NAIVE ?=
 ROW ?=
+# Test files run side by side, each worker on servers of its own (0.7 GB): most of a run is waiting.
+WORKERS ?= 2
 BIN = .venv/bin
 PACKAGES = bench darkroom gateway generator_service ledger_service schemas stage uploader_service
 
@@ -36,7 +38,7 @@ down: environment-local ## Stop what make up started, from another terminal
 	@exec $(BIN)/darkroom down $(ARGS)
 
 test: environment-dev ## The whole suite, on a real Kafka, PostgreSQL and S3
-	@exec $(BIN)/pytest $(ARGS)
+	@exec $(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 chaos: environment-dev ## Kill, pause, lose and replay, then count what was paid: make chaos SEED=1 KILLS=60
 	@exec $(BIN)/python -m tests.chaos --scenario $(SCENARIO) --seed $(SEED) --kills $(KILLS) --policy $(POLICY) \
