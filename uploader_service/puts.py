@@ -12,6 +12,7 @@ from uploader_service.file_parts import FilePart
 from uploader_service.landing import Landing
 from uploader_service.multipart import Multipart
 from uploader_service.settings import Settings
+from uploader_service.small_puts import SmallPuts
 from uploader_service.store_calls import StoreFault, once, seconds_for, with_quick_tries
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Puts:
     def __init__(self, client: "S3Client", settings: Settings) -> None:
         self._client, self._settings = client, settings
         self._seconds = settings.store_timeout.total_seconds()
-        self._multipart = Multipart(client, settings, self._seconds)
+        self._small, self._multipart = SmallPuts(client), Multipart(client, settings, self._seconds)
         self._refuses_to_overwrite: bool | None = None  # whether If-None-Match counts here; None until that is known
         self._finding_out = False
 
@@ -102,12 +103,14 @@ class Puts:
                 **described, **write_options(self._settings), **condition,
             }  # fmt: skip
 
-            async def attempt() -> None:
+            async def ask() -> Any:
+                if content is not None:
+                    return await self._small.put(content, **asked)
                 file.seek(0)
-                body = file if content is None else content
-                answer = await once(
-                    lambda: self._client.put_object(Body=body, **asked), seconds_for(landing.size, self._seconds)
-                )
+                return await self._client.put_object(Body=file, **asked)
+
+            async def attempt() -> None:
+                answer = await once(ask, seconds_for(landing.size, self._seconds))
                 if self._settings.s3_verify or not _vouches(answer, md5):
                     await self._confirm(key, landing)
 

@@ -15,8 +15,8 @@ QUICK_TRIES = 3
 SLOWEST = 512 * 1024
 """Bytes a second that a request may count on beside the store timeout."""
 PASSES_AT_ONCE = {"BadDigest", "ConditionalRequestConflict", "InternalError", "OperationAborted", "RequestTimeout"}
-BREAKS = (BotoCoreError, HTTPClientError, aiohttp.ClientError, OSError)
-"""What a client raises when there is no answer. Never tried around a landing: disks raise OSError as well."""
+BREAKS = (BotoCoreError, HTTPClientError, aiohttp.ClientError)
+"""What a client raises when there is no answer. Some are a TimeoutError too: the client's own, not our deadline."""
 
 
 class StoreFault(Exception):
@@ -39,10 +39,12 @@ async def once(ask: Callable[[], Awaitable[T]], seconds: float) -> T:
             return await ask()
     except ClientError as refused:
         raise _refusal(refused) from None
+    except BREAKS as broken:
+        raise _broken(broken) from None
     except TimeoutError:
         raise StoreFault(f"the store did not answer within {seconds:.1f} s") from None
-    except BREAKS as broken:
-        raise StoreFault(f"the store did not answer: {type(broken).__name__}", at_once=True) from None
+    except OSError as broken:  # never around a landing: disks raise it as well
+        raise _broken(broken) from None
 
 
 async def with_quick_tries(attempt: Callable[[], Awaitable[T]]) -> T:
@@ -60,6 +62,10 @@ async def with_quick_tries(attempt: Callable[[], Awaitable[T]]) -> T:
 def seconds_for(size: int, base: float) -> float:
     """The time that a request with this many bytes may take."""
     return base + size / SLOWEST
+
+
+def _broken(broken: Exception) -> StoreFault:
+    return StoreFault(f"the store did not answer: {type(broken).__name__}", at_once=True)
 
 
 def _refusal(refused: ClientError) -> StoreFault:
