@@ -10,7 +10,7 @@ import asyncpg
 from prometheus_client import Counter
 
 from generator_service.claim import ACTIVE, Claim
-from generator_service.former_calls import claimed, remember_duplicate
+from generator_service.former_calls import claimed, remember_duplicate, remember_given_up, take_given_up
 from generator_service.rows import claim_of
 from stage.database import Connection
 from stage.telemetry import get_logger
@@ -68,6 +68,7 @@ async def hear_of(
     if what is Meaning.GIVEN_UP:
         seeker = await _locked(connection, "seeks = $1", generation_id)
         if seeker is None:
+            await remember_given_up(connection, claim, provider_id)
             log.warning("a call that was given up has shown up: a retry adopts it", job_id=str(claim.job_id))
         elif seeker.pay_again and seeker.call.provider_id is None and seeker.state in SEEKING:
             claim, what = seeker, Meaning.LOST_ONE
@@ -79,6 +80,18 @@ async def hear_of(
         log.error("a second call for one generation", job_id=str(claim.job_id), provider_id=provider_id)
         DUPLICATES.labels(provider).inc()
     return claim, what
+
+
+async def take_up(connection: Connection, generation_id: UUID, at: datetime) -> tuple[Claim, str] | None:
+    """Give a retry the call that it would look for, when that has shown up already: the retry as it was, and the id.
+
+    Its submission is the caller's to say.
+    """
+    claim = await _locked(connection, "id = $1", generation_id)
+    name = await take_given_up(connection, generation_id)
+    if claim is None or name is None or not await _adopt(connection, claim, name, at):
+        return None
+    return claim, name
 
 
 async def _locked(connection: Connection, which: str, generation_id: UUID) -> Claim | None:

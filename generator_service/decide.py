@@ -99,9 +99,9 @@ def decide(  # noqa: PLR0911 - one answer, one line
             assert_never(outcome)
 
 
-def pick(candidates: Candidates, claimed: frozenset[str]) -> str | None:
-    """The call to adopt: the oldest that no generation has. Two with the same input are worth the same."""
-    return next((each for each in candidates.provider_ids if each not in claimed), None)
+def pick(candidates: Candidates, claimed: frozenset[str]) -> list[str]:
+    """The calls that may be adopted: those that no generation has, the oldest first."""
+    return [each for each in candidates.provider_ids if each not in claimed]
 
 
 def give_up(claim: Claim, failure: Failed, at: datetime) -> Verdict:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from generator_service.calls import Call
 from generator_service.claim import Claim, Verdict
@@ -42,6 +43,31 @@ async def remember_duplicate(
         *(claim.provider, provider_id, claim.call.generation_id, attempt, at),
     )
     return bool(new)
+
+
+async def remember_given_up(connection: Connection, claim: Claim, provider_id: str) -> None:
+    """Keep a call that was given up as lost and has shown up, for a retry. A repeat adds nothing."""
+    await connection.execute(
+        """
+        INSERT INTO former_calls (provider, provider_id, generation_id, attempt) VALUES ($1, $2, $3, $4)
+        ON CONFLICT DO NOTHING
+        """,
+        *(claim.provider, provider_id, claim.call.generation_id, claim.call.attempt),
+    )
+
+
+async def take_given_up(connection: Connection, generation_id: UUID) -> str | None:
+    """The call that this retry seeks, if it was kept; it is kept no more, for it has a generation again."""
+    name: str | None = await connection.fetchval(
+        """
+        DELETE FROM former_calls USING generations AS retry, generations AS lost
+        WHERE retry.id = $1 AND lost.id = retry.seeks AND former_calls.generation_id = lost.id
+            AND former_calls.attempt = lost.attempt AND former_calls.cancel_due_at IS NULL
+        RETURNING former_calls.provider_id
+        """,
+        generation_id,
+    )
+    return name
 
 
 async def claimed(database: Connection | Pool, provider: str, provider_ids: Sequence[str]) -> frozenset[str]:

@@ -82,7 +82,9 @@ class Handlers:
                 await gates.keep_early(connection, retry)
             elif await gates.open_gates(connection, [retry]):
                 earlier = await gates.planned(connection, retry.job_id, retry.revision)
-                await gates.add(connection, plan_again(retry, earlier), self._now())
+                again = list(plan_again(retry, earlier))
+                await gates.add(connection, again, self._now())
+                await self._store.take_up(connection, [each.id for each in again if each.seeks], self._now())
                 await gates.mark_cancelled(connection, [retry.job_id], self._now())
 
     async def hear_early(self, connection: Connection) -> None:

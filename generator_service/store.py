@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from generator_service.accounts import block, brakes, lock_account, write_account
-from generator_service.adoption import Meaning, hear_of
+from generator_service.adoption import Meaning, hear_of, take_up
 from generator_service.allowance import Limits, allowed, spent
 from generator_service.calls import Call
 from generator_service.claim import Claim, Verdict
@@ -126,6 +126,22 @@ class Store:
         """Which of these provider ids belong to a generation already, as the call it has now or as a former one."""
         return await claimed(self._pool, provider, provider_ids)
 
+    async def has_twin(self, claim: Claim) -> bool:
+        """Whether another generation asks its provider for the very same, so that their calls look alike there. A
+        retry that only looks for its job's own lost call is none to that.
+        """
+        found = await self._pool.fetchval(
+            """
+            SELECT EXISTS (
+                SELECT FROM generations AS twin JOIN generations AS row ON row.id = $1 AND twin.ask = row.ask
+                WHERE twin.id <> row.id AND twin.provider = row.provider
+                    AND NOT (row.pay_again AND twin.job_id = row.job_id)
+            )
+            """,
+            claim.call.generation_id,
+        )
+        return bool(found)
+
     async def record(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
         """Write verdicts and say their facts, in one transaction. Returns those that counted.
 
@@ -181,6 +197,13 @@ class Store:
                     await self.hear_of(
                         connection, call.generation_id, call.attempt, v.claim.provider, v.provider_id, at
                     )
+
+    async def take_up(self, connection: Connection, generation_ids: Iterable[UUID], at: datetime) -> None:
+        """Give retries the lost calls that have shown up already."""
+        for generation_id in generation_ids:
+            if taken := await take_up(connection, generation_id, at):
+                claim, provider_id = taken
+                await self.say(connection, [claim.says_submitted(provider_id, at)])
 
     async def hear_of(
         self, connection: Connection, generation_id: UUID, attempt: int, provider: str, provider_id: str, at: datetime

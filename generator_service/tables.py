@@ -81,6 +81,7 @@ class GenerationRow(Base, table=True):
               postgresql_where="state IN ('INTENT', 'IN_DOUBT', 'SUBMITTED', 'HELD')"),
         Index("generations_deadline", "deadline", postgresql_where="state = 'PENDING' AND deadline IS NOT NULL"),
         Index("generations_seeking", "seeks", postgresql_where="seeks IS NOT NULL"),
+        Index("generations_alike", "ask", postgresql_using="hash"),
     )  # fmt: skip
 
     id: UUID = Field(primary_key=True)

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Counter
 
 from generator_service.boot_time import boot_time
-from generator_service.calls import Candidates, Capability, Running, Unknown
+from generator_service.calls import Candidates, Capability, Failed, Running, Unknown
 from generator_service.claim import HELD_TOO_LONG, Claim, Policy, Verdict
 from generator_service.decide import Outcome, Question, decide, give_up, pick, question
 from generator_service.providers.protocol import Provider
@@ -149,6 +149,15 @@ class Worker:
         found = await provider.find(claim.call, self._now())
         if not isinstance(found, Candidates):
             return found
-        claimed = await self._store.claimed_ids(claim.provider, found.provider_ids)
-        chosen = pick(found, claimed)
-        return Running(chosen, look_at=self._now()) if chosen else found
+        free = pick(found, await self._store.claimed_ids(claim.provider, found.provider_ids))
+        if free and not await self._store.has_twin(claim):
+            return Running(free[0], look_at=self._now())  # nobody else of ours asked for the same: it is this one
+        for name in free:
+            # It may as well be a twin's. One that goes well is worth as much as ours; one that failed is no answer to
+            # ours, which may run: only the twin's own answer can say whose failure it was.
+            seen = await provider.poll(replace(claim.call, provider_id=name), self._now())
+            if isinstance(seen, Unknown):
+                return seen
+            if not isinstance(seen, Failed):
+                return Running(name, look_at=self._now())
+        return found

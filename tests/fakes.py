@@ -127,6 +127,9 @@ class GenerationStore(generator_service.store.Store):
         self.verdicts += counted
         return counted
 
+    async def has_twin(self, claim: GenerationClaim) -> bool:
+        return False
+
     async def answered_late(self, verdicts: Sequence[Verdict], at: datetime) -> None:
         self.late += verdicts
 

@@ -48,7 +48,8 @@ def assert_nothing_paid_is_thrown_away(
     known = {row["provider_id"] for row in (*rows, *former)}
     ended = {row["id"] for row in rows if row["state"] == "FAILED" and row["last_error"] != "outcome_unknown"}
     thrown_away = (each for each in accepted if each.call.generation_id in ended and each.id not in known)
-    assert not [each.id for each in thrown_away if not each.failed(at)]
+    lost = [each.id for each in thrown_away if not each.failed(at)]
+    assert not lost, f"{lost} may have succeeded, and the job was told otherwise"
 
 
 def assert_said_alike(facts: Iterable[Event]) -> None:

@@ -97,6 +97,20 @@ async def test_an_answer_that_comes_after_its_claim_was_taken_over_still_names_t
     assert (scene.states, len(scene.world.accepted)) == (["SUCCEEDED"], 1)
 
 
+async def test_an_adoption_takes_the_call_from_whoever_works_on_it(pool: Pool) -> None:
+    """A look that found nothing is recorded after the callback that named the call."""
+    scene = await lost(pool, "IN_DOUBT")
+    process = scene.processes[0]
+    scene.now += timedelta(seconds=30)
+    await scene.seen(process.claim(1))
+    await process.ask()
+    await scene.ring(scene.world.accepted[0], "starting")
+
+    await scene.seen(process.record())
+
+    assert (scene.states, await submitted(scene)) == (["SUBMITTED"], ["paid-0"])
+
+
 async def test_a_second_call_is_stopped_and_asked_about_until_it_is_over(pool: Pool) -> None:
     scene = await one_job(pool, LISTS)
     await scene.work(RUNS)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.events import CancelRequested, RetryRequested
+from schemas.events import CancelRequested, JobRequested, RetryRequested
 from stage.database import Pool
 from tests.integration.generator_service.pretend import Fate, Luck, Reply
 from tests.integration.generator_service.processes import LEASE
@@ -93,3 +93,40 @@ async def test_a_late_request_of_a_process_that_overslept_is_not_sent(pool: Pool
 
     assert scene.world.accepted == []
     await scene.end_well()
+
+
+async def test_a_failed_call_in_the_list_is_not_taken_for_the_lost_one_while_it_may_be_a_twins(pool: Pool) -> None:
+    """A twin's call had failed, and its maker had not recorded that yet. The lost call's look took it, saw it fail, and
+    paid again while the lost call ran.
+    """
+    scene = await one_job(pool, "lists and calls back", alike=True)
+    maker = scene.processes[0]
+
+    scene.world.lucks = deque([Luck(fate=Fate.BROKEN)])
+    await scene.seen(maker.claim(1))
+    await maker.ask()
+    scene.request("nobody/knows", alike=True)
+    await scene.hear(JobRequested.topic)
+    await scene.work(Luck(reply=Reply.ACCEPTED_AND_LOST, seconds=3000), who=1)
+    await scene.work(Luck(), who=1)
+    await scene.seen(maker.record())
+    for _ in range(6):
+        await scene.work(Luck(seconds=3000))
+
+    assert sum(not call.failed(scene.now) for call in scene.world.accepted) == 2
+    await scene.end_well()
+
+
+async def test_a_call_that_shows_up_between_its_end_and_the_retry_is_the_retrys(pool: Pool) -> None:
+    """It was forgotten, and paid for again."""
+    scene = await one_job(pool, "calls back")
+
+    await scene.work(Luck(reply=Reply.ACCEPTED_AND_LOST))
+    await scene.seen(scene.operations.give_up(await scene.work_until_held(Luck()), scene.now))
+    await scene.ring(scene.world.accepted[0], "succeeded")
+    scene.retry(scene.requests[0], [0])
+    await scene.hear(RetryRequested.topic)
+    await scene.end_well()
+
+    assert len(scene.world.accepted) == 1
+    assert scene.states == ["FAILED", "SUCCEEDED"]

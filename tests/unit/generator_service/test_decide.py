@@ -197,11 +197,11 @@ def test_giving_up_says_a_final_failure() -> None:
     assert (verdict.state, fact.code, fact.final, fact.attempt) == ("FAILED", "cancelled", True, 1)
 
 
-def test_the_oldest_call_that_nobody_has_is_adopted() -> None:
+def test_calls_that_nobody_has_may_be_adopted_the_oldest_first() -> None:
     candidates = Candidates(("a", "b", "c"), complete=True)
 
-    assert pick(candidates, frozenset({"a"})) == "b"
-    assert pick(candidates, frozenset({"a", "b", "c"})) is None
+    assert pick(candidates, frozenset({"a"})) == ["b", "c"]
+    assert pick(candidates, frozenset({"a", "b", "c"})) == []
 
 
 def drawn() -> set[tuple[str, str]]:
