@@ -12,6 +12,7 @@ from typing_extensions import override
 from darkroom.commands.bill import bill
 from darkroom.commands.brakes import brakes, pause, resume
 from darkroom.commands.examples import examples
+from darkroom.commands.explain import explain
 from darkroom.commands.held import held
 from darkroom.commands.local import demo, down, logs, ps, up
 from darkroom.commands.prepare import bucket, database, topics
@@ -105,7 +106,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 for command in (
     *(up, down, ps, logs, demo, simulate, database, topics, bucket),
-    *(held, pause, resume, brakes, bill, schemas),
+    *(explain, held, pause, resume, brakes, bill, schemas),
 ):
     cli.add_command(command)
 

@@ -33,7 +33,7 @@ async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
         part = await asyncio.to_thread(postgres_part, home, port, os.environ)
         supervisor = Supervisor(home, silent)
         await supervisor.start(part, 0)
-        urls = {database_setting(role): f"postgresql://{role}:made-up@127.0.0.1:{port}/darkroom" for role in SERVICES}
+        urls = {database_setting(role): f"postgresql://{role}:{role}@127.0.0.1:{port}/darkroom" for role in SERVICES}
         environ = urls | {ADMIN_DATABASE: admin_url(home, port)}
         await prepare_database(environ)
         await migrate(environ, ["generator"])
