@@ -8,7 +8,7 @@ from stage.app import Stage
 from stage.bucket import bucket_client
 from stage.service import run_to_end
 from stage.settings import load, refuse
-from stage.work import Beats, Workers
+from stage.work import CLAIM_AT_LEAST, Beats, Workers
 from uploader_service.aging import Aging
 from uploader_service.cleaning import Cleaner
 from uploader_service.fetch import Fetcher
@@ -23,7 +23,9 @@ from uploader_service.upkeep import Upkeep
 from uploader_service.worker import Worker
 
 NAME = "uploader"
-STORING_SLOTS = 16  # beside the fetches, so that a store that is away keeps nobody from fetching
+# Beside the fetches, so that a store that is away keeps nobody from fetching. Twice as many as must be free before more
+# is claimed: with no more than that, one PUT that hangs would hold back every other output in the spool.
+STORING_SLOTS = 2 * CLAIM_AT_LEAST
 DELETING_SLOTS = 4
 
 
