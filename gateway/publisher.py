@@ -1,7 +1,5 @@
 """Accepting a job: once this returns, Kafka has it."""
 
-import asyncio
-
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
@@ -30,8 +28,7 @@ class Publisher:
         """
         record = encode(fact, source="gateway")
         try:
-            async with asyncio.timeout(self._timeout):
-                await publish(self._producer, [record])
+            await publish(self._producer, [record], timeout=self._timeout)
         except (KafkaError, TimeoutError) as fault:
             log.warning(
                 "a fact was not acknowledged", topic=fact.topic, job_id=str(fact.job_id), fault=type(fault).__name__
