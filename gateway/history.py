@@ -86,7 +86,9 @@ def history(reader: StatusReader, store: Store, log: LogReader) -> APIRouter:
     """The route to a job's history."""
     router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["jobs"])
 
-    @router.get("/history", responses=problems.responses(401, 403, 404, 422, 503), summary="See what happened to a job")
+    @router.get(
+        "/history", responses=problems.responses(401, 403, 404, 422, 429, 503), summary="See what happened to a job"
+    )
     async def read_history(
         caller: Reader,
         job_id: JobId,

@@ -70,9 +70,34 @@ def too_large(limit: int) -> Problem:
     return Problem(413, "body-too-large", f"the body takes more than {limit} bytes")
 
 
+def unauthenticated(detail: str) -> Problem:
+    """401: nobody we know. What is wrong with a key is not said: it would help those who guess."""
+    return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def tenant_suspended() -> Problem:
+    """403: the key is good, but its tenant may do nothing at present."""
+    return Problem(403, "tenant-suspended", "this tenant is suspended: speak to whoever runs the service")
+
+
 def not_allowed(scope: str) -> Problem:
     """403: a key that is good, but not for this."""
     return Problem(403, "not-allowed", f"this key has not the scope `{scope}`: use one that has")
+
+
+def rate_limited(per_minute: int, retry_after: int) -> Problem:
+    """429: more requests than this key may make."""
+    return Problem(
+        429, "rate-limited", f"more than {per_minute} requests a minute: wait {retry_after} s",
+        headers={"Retry-After": str(retry_after)},
+    )  # fmt: skip
+
+
+def queue_full(most: int) -> Problem:
+    """429: more jobs than this tenant may have waiting. When some will be over nobody knows, so look now and then."""
+    return Problem(
+        429, "queue-full", f"{most} jobs are not done yet: wait until some are", headers={"Retry-After": "10"}
+    )
 
 
 def no_such_job(job_id: str) -> Problem:

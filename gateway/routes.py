@@ -11,6 +11,7 @@ from gateway.asks import JobAsk, job_named, read_ask, warnings_of
 from gateway.callers import Reader, Submitter
 from gateway.problems import FieldError, Problem, invalid_fields, responses, unavailable
 from gateway.publisher import NotAcknowledgedError, Publisher
+from gateway.queue_limit import QueueLimit
 from gateway.status import StatusReader
 from schemas.clock import Clock
 from schemas.events import JobRequested
@@ -30,12 +31,12 @@ class JobAccepted(BaseModel):
     warnings: list[str] = Field(description="What was ignored, such as unknown fields.")
 
 
-def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
+def api(publisher: Publisher, reader: StatusReader, queue: QueueLimit, now: Clock) -> APIRouter:
     """The two routes of the original service, under the same names with the same fields."""
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
     @router.post(
-        "/generate", status_code=202, responses=responses(401, 403, 413, 422, 503), summary="Make media",
+        "/generate", status_code=202, responses=responses(401, 403, 413, 422, 429, 503), summary="Make media",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
             "schema": JobAsk.model_json_schema(ref_template="#/components/schemas/{model}")}}}},
     )  # fmt: skip
@@ -54,6 +55,7 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
         ask = await read_ask(request)
         job_id, key = job_named(caller.tenant, idempotency_key)
         requested = _requested(ask, job_id, caller.tenant, now)
+        await queue.admit(caller, repeated=job_id if idempotency_key else None)
         try:
             await publisher.accept(requested)
         except NotAcknowledgedError:
@@ -70,7 +72,7 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
 
     @router.get(
         "/status/{job_id}", response_model=Job, summary="See how a job goes",
-        responses=responses(401, 403, 404, 503) | {304: {"description": "Nothing has changed since."}},
+        responses=responses(401, 403, 404, 429, 503) | {304: {"description": "Nothing has changed since."}},
     )  # fmt: skip
     async def status(
         caller: Reader,

@@ -34,9 +34,12 @@ class Settings(ServiceSettings, BucketSettings):
 
     database_url: DatabaseUrl = Field(validation_alias=AliasChoices("GATEWAY_DATABASE_URL", "DATABASE_URL"))
     port: int = Field(8000, ge=1, le=65_535)
-    auth: Literal["open"]  # open: everybody is the tenant `dev`; never off loopback
+    auth: Literal["keys", "open"] = "keys"  # open: everybody is the tenant `dev`; never off loopback
     auth_open_behind_loopback: bool = False  # in a container: the port is published on loopback only
     publish_timeout: float = Field(10, gt=0, le=60)  # seconds to wait for Kafka's acknowledgement
+    # For tenants that have no limits of their own. 0: no limit.
+    requests_per_minute: int = Field(6_000, ge=0, le=10_000_000)  # of each key, over all replicas
+    jobs_queued: int = Field(10_000, ge=0, le=1_000_000)  # jobs of each tenant that are not over
     # What proves callbacks: our own keys (KID=SECRET pairs, as the generator's), and what Replicate signs with.
     callback_keys: CallbackKeys = Field(SecretStr(""), validation_alias="CALLBACK_KEYS")
     replicate_webhook_secret: SigningSecret = Field(SecretStr(""), validation_alias="REPLICATE_WEBHOOK_SECRET")
@@ -44,7 +47,7 @@ class Settings(ServiceSettings, BucketSettings):
 
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Self:
-        if not self.auth_open_behind_loopback and not _is_loopback(self.host):
+        if self.auth == "open" and not self.auth_open_behind_loopback and not _is_loopback(self.host):
             raise ValueError(f"GATEWAY_AUTH=open lets everybody in, so GATEWAY_HOST must be loopback, not {self.host}")
         return self
 

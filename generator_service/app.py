@@ -35,10 +35,16 @@ async def run(settings: Settings) -> int:
         stage = await stack.enter_async_context(Stage.open(NAME, SCHEMA, settings, settings.database_url))
         busy = await providers_at_work(stage.pool)
         providers = await stack.enter_async_context(open_providers(settings, busy))
-        store = Store(stage.pool, NAME, stage.instance, {name: settings.limits(name) for name in providers})
+        limits = {name: settings.limits(name) for name in providers}
+        store = Store(stage.pool, NAME, stage.instance, limits, settings.caps)
         await store.take_back([n for n, provider in providers.items() if REPEATABLE & provider.capabilities], utc_now())
         worker = Worker(store, providers, settings.policy, settings.call_timeout, utc_now, doorbells(settings))
-        said = stage.relay.wake
+
+        def said() -> None:
+            stage.relay.wake()
+            if settings.tenant_in_flight:
+                makers.wake()  # a call that ended makes room for the next one of its tenant
+
         makers = Workers(Beats("calls", worker.claim_to_make, worker.make, worker.record, said))
         lookers = Workers(Beats("looks", worker.claim_to_look_at, worker.look, worker.record_groups, said))
         waiters = Workers(Beats("waits", worker.claim_waiting, worker.look, worker.record_groups, said), slots=1)

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from generator_service.allowance import Limits
 from generator_service.claim import Policy
+from generator_service.tenant_caps import Caps, caps_of
 from schemas.catalogue import catalogue
 from stage.retry import delay_before
 from stage.settings import CallbackKeys, DatabaseUrl, Span, StageSettings
@@ -24,6 +25,14 @@ def _pairs(text: str) -> str:
         numbers(text)
     except ValueError:
         raise ValueError("must be PROVIDER=NUMBER pairs, such as replicate=600") from None
+    return text
+
+
+def _caps(text: str) -> str:
+    try:
+        caps_of(text)
+    except ValueError:
+        raise ValueError("must be TENANT=NUMBER pairs from 1, such as acme=20,*=5") from None
     return text
 
 
@@ -59,6 +68,8 @@ class Settings(StageSettings):
     rate_per_minute: Pairs = "replicate=600"  # creates; Replicate's documented limit
     calls_a_day: Pairs = ""
     cost_a_day: Pairs = ""
+    # Calls of one tenant that run at a time, as TENANT=NUMBER pairs; `*` is every tenant not named. Empty: any number.
+    tenant_in_flight: Annotated[str, AfterValidator(_caps)] = ""
     # What happens to a call whose answer was lost and that never shows up.
     doubt_policy: str = Field("strict", validation_alias="DOUBT_POLICY", pattern="^(strict|settle=[a-z0-9,_-]+)$")
     look_for: Span = timedelta(minutes=10)  # how long a lost call is looked for
@@ -93,6 +104,11 @@ class Settings(StageSettings):
         )
         dearest = max(card.cost_units for card in catalogue().values())
         return Limits(per_minute, min(60, per_minute or 60), calls, cost, dearest)
+
+    @property
+    def caps(self) -> Caps:
+        """How many calls of each tenant may run at a time."""
+        return caps_of(self.tenant_in_flight)
 
     @property
     def reached_at(self) -> str:

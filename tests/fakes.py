@@ -1,16 +1,18 @@
 """Small stand-ins that remember what was asked of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from aiokafka import TopicPartition
 
+import gateway.key_store
 import gateway.store
 import generator_service.store
 import uploader_service.objects
 import uploader_service.store
+from gateway.key_store import KnownKey
 from gateway.log_tail import LogTail, TooFarBehindError
 from gateway.signing import Signer
 from generator_service.calls import Call
@@ -251,6 +253,31 @@ class Views(gateway.store.Store):
         if self._fault:
             raise self._fault
         return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+
+
+class Keys(gateway.key_store.KeyStore):
+    """The keys that were given out. Does not answer while it has a fault, or is not open."""
+
+    def __init__(self) -> None:
+        self.keys: dict[bytes, KnownKey] = {}
+        self.fault: Exception | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+        self.asked: list[list[bytes]] = []
+        self.written: list[dict[str, datetime]] = []
+
+    async def known(self, hashes: Collection[bytes]) -> dict[bytes, KnownKey]:
+        self.asked.append(list(hashes))
+        found = {hashed: self.keys[hashed] for hashed in hashes if hashed in self.keys}
+        await self.open.wait()
+        if self.fault:
+            raise self.fault
+        return found
+
+    async def used(self, keys: Mapping[str, datetime]) -> None:
+        if self.fault:
+            raise self.fault
+        self.written.append(dict(keys))
 
 
 class Ends(LogEnds):

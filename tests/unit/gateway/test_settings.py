@@ -48,6 +48,13 @@ def test_open_doors_in_a_container_are_fine_when_somebody_says_that_loopback_is_
     assert load(Settings, "gateway").host == "0.0.0.0"
 
 
+def test_whoever_says_nothing_of_who_may_call_wants_keys_wherever_it_listens(environ: pytest.MonkeyPatch) -> None:
+    environ.delenv("GATEWAY_AUTH")
+    environ.setenv("GATEWAY_HOST", "0.0.0.0")
+
+    assert load(Settings, "gateway").auth == "keys"
+
+
 NEEDED = {
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "GATEWAY_DATABASE_URL": "postgresql://127.0.0.1/darkroom",
