@@ -15,6 +15,7 @@ from darkroom.commands.examples import examples
 from darkroom.commands.explain import explain
 from darkroom.commands.held import held
 from darkroom.commands.local import demo, down, logs, ps, up
+from darkroom.commands.models import models
 from darkroom.commands.prepare import bucket, database, topics
 from darkroom.commands.schemas import schemas
 from darkroom.commands.simulate import simulate
@@ -106,7 +107,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 for command in (
     *(up, down, ps, logs, demo, simulate, database, topics, bucket),
-    *(explain, held, pause, resume, brakes, bill, schemas),
+    *(explain, held, pause, resume, brakes, bill, models, schemas),
 ):
     cli.add_command(command)
 
