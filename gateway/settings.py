@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from schemas.catalogue import ModelsDirectory
 from stage.bucket import BucketSettings
 from stage.settings import CallbackKeys, DatabaseUrl, ServiceSettings
 
@@ -43,6 +44,11 @@ class Settings(ServiceSettings, BucketSettings):
     # What proves callbacks: our own keys (KID=SECRET pairs, as the generator's), and what Replicate signs with.
     callback_keys: CallbackKeys = Field(SecretStr(""), validation_alias="CALLBACK_KEYS")
     replicate_webhook_secret: SigningSecret = Field(SecretStr(""), validation_alias="REPLICATE_WEBHOOK_SECRET")
+    models_directory: ModelsDirectory = Field("", validation_alias="MODELS_DIRECTORY")  # cards beside the packaged ones
+    models_strict: bool = Field(False, validation_alias="MODELS_STRICT")  # refuse models that are not in the catalogue
+    # As the generator is told, so that `dry_run` says who would be called.
+    media_generator_provider: str = Field("fake", validation_alias="MEDIA_GENERATOR_PROVIDER")
+    model_routes: str = Field("", validation_alias="GENERATOR_ROUTES")
     scan_records: int = Field(5_000, ge=1)  # of the log, read at most to find a job that the ledger has not reached
 
     @model_validator(mode="after")

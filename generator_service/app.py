@@ -51,7 +51,7 @@ async def run(settings: Settings) -> int:
         renewer, stopper = Renewer(stage.pool, providers, NAME, utc_now), Stopper(stage.pool, providers, utc_now)
         renewers = Workers(Beats("renewals", renewer.claim, renewer.ask, renewer.record, said), slots=8)
         stoppers = Workers(Beats("duplicates", stopper.claim, stopper.stop, stopper.record, said), slots=8)
-        handlers = Handlers(store, lambda model: provider_of(model, settings), utc_now)
+        handlers = Handlers(store, lambda model: provider_of(model, settings), settings.models, utc_now)
         sweeper = Sweeper(store, stage.pool, handlers.hear_early, utc_now)
 
         def wake_all() -> None:

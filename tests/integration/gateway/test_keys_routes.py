@@ -62,7 +62,7 @@ def guarded(gateway: Keyed) -> Iterator[tuple[str, str]]:
     for route in iter_route_contexts(gateway.app.routes):
         if route.path not in PUBLIC:
             for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
-                yield method, route.path or ""
+                yield method, (route.path or "").replace(":path}", "}")
 
 
 async def ask(gateway: Keyed, method: str, path: str, job_id: str, **headers: str) -> httpx.Response:
