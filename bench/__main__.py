@@ -15,6 +15,7 @@ ROWS = {
     "gateway": "bench.rows.gateway",
     "status": "bench.rows.status",
     "storing": "bench.rows.storing",
+    "waiting": "bench.rows.waiting",
 }
 
 
