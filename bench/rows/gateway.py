@@ -15,7 +15,7 @@ import click
 from bench import place
 from bench.cost import REST
 from bench.report import Figure, Goal, Report, cores
-from bench.rows.gateway_legs import ALONE, BARE, GATEWAY, GET, OUTPUTS, POST, Leg, Legs
+from bench.rows.gateway_legs import ALONE, BARE, GATEWAY, GET, KEYS, OPEN, OUTPUTS, POST, Leg, Legs
 from bench.rows.status import LEAST, percentile
 from bench.running import as_a_service_collects, json_option, rounds_option, run, say
 from darkroom.commands.examples import examples
@@ -35,30 +35,36 @@ Series = Mapping[str, Sequence[Leg]]
     epilog=examples(
         "python -m bench gateway                    1, 16 and 64 connections, 3 rounds; some three minutes",
         "python -m bench gateway --connections 64   only those that the goals are about",
+        "python -m bench gateway --auth keys        every caller brings a key, as in production",
         "python -m bench gateway --rounds 9 --json | jq .post_64_gateway_per_bare",
     )
 )
 @click.option("--connections", type=click.Choice([str(each) for each in CONNECTIONS]), help="Only so many.")
+@click.option("--auth", type=click.Choice([OPEN, KEYS]), default=OPEN, show_default=True, help="Who is let in.")
 @click.option("--jobs", type=click.IntRange(min=LEAST), default=10_000, show_default=True, help="In the ledger.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Of each round.")
 @rounds_option
 @json_option
-def command(connections: str | None, jobs: int, seconds: float, rounds: int, as_json: bool) -> None:
+def command(
+    connections: str | None, auth: str, jobs: int, seconds: float, rounds: int, as_json: bool
+) -> None:  # fmt: skip
     """Requests that the gateway answers in a second, beside a bare FastAPI app that does the same."""
     lanes = CONNECTIONS if connections is None else (int(connections),)
-    run(gateway(lanes, jobs=jobs, seconds=seconds, rounds=rounds), as_json=as_json)
+    run(gateway(lanes, auth, jobs=jobs, seconds=seconds, rounds=rounds), as_json=as_json)
 
 
-async def gateway(lanes: Sequence[int], *, jobs: int, seconds: float, rounds: int) -> Report:
+async def gateway(lanes: Sequence[int], auth: str, *, jobs: int, seconds: float, rounds: int) -> Report:
     """Measure limit and gateway by turns, so that each round of the gateway lies between two limits."""
     found: dict[tuple[str, int], Series] = {}
-    async with place.folder() as home, Legs.open(home, jobs) as legs:
+    async with place.folder() as home, Legs.open(home, jobs, auth) as legs:
         as_a_service_collects()
         for method in (POST, GET):
             for connections in lanes:
                 say(f"{method} over {connections} connections")
                 found[method, connections] = await _series(legs, method, connections, seconds, rounds)
-    setting = {"jobs": jobs, "outputs": OUTPUTS, "seconds": seconds, "rounds": rounds, "own_cores": legs.apart}
+    setting = {
+        "auth": auth, "jobs": jobs, "outputs": OUTPUTS, "seconds": seconds, "rounds": rounds, "own_cores": legs.apart,
+    }  # fmt: skip
     figures = [figure for (method, lane), series in found.items() for figure in figures_of(f"{method} {lane}", series)]
     goals = [goal for goal in GOALS if any(figure.name == goal.figure for figure in figures)]
     return Report("gateway", WHAT, setting, figures, remarks=list(remarks(found.values())), also=goals)

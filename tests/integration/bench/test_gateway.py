@@ -13,8 +13,9 @@ from tests.repository.tree import ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="benches read /proc: they run on Linux alone")
 
 
-def test_both_methods_are_measured_beside_their_limit_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    asked = ("--connections", "16", "--jobs", "400", "--seconds", "0.3", "--rounds", "2", "--json")
+@pytest.mark.parametrize("auth", ["open", "keys"])
+def test_both_methods_are_measured_beside_their_limit_and_nothing_is_left_behind(tmp_path: Path, auth: str) -> None:
+    asked = ("--auth", auth, "--connections", "16", "--jobs", "400", "--seconds", "0.3", "--rounds", "2", "--json")
     run = subprocess.run(
         [sys.executable, "-m", "bench", "gateway", *asked],
         cwd=ROOT, env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
@@ -23,7 +24,7 @@ def test_both_methods_are_measured_beside_their_limit_and_nothing_is_left_behind
 
     assert run.returncode == 0, run.stderr
     figures = json.loads(run.stdout)
-    assert (figures["row"], figures["jobs"], figures["outputs"], figures["rounds"]) == ("gateway", 400, 4, 2)
+    assert (figures["row"], figures["auth"], figures["jobs"], figures["rounds"]) == ("gateway", auth, 400, 2)
     for method in ("post", "get"):
         for side in ("gateway", "bare"):
             assert 0 < figures[f"{method}_16_{side}_p50"]["median"] <= figures[f"{method}_16_{side}_p99"]["highest"]

@@ -236,6 +236,16 @@ async def test_when_the_time_is_over_the_job_is_shown_as_it_is() -> None:
     assert (plain.status_code, plain.json()["done"], known.status_code) == (200, False, 304)
 
 
+async def test_who_has_the_job_as_it_is_waits_for_any_change() -> None:
+    changed = a_job(status=Status.PROCESSING, updated_at=later(1))
+    async with calling(views=Views(a_job(), a_job(), changed)) as client:
+        first = await client.get(f"/api/v1/status/{JOB}")
+        headers = {"If-None-Match": first.headers["ETag"], "Prefer": "wait=60"}
+        answer = await asyncio.wait_for(client.get(f"/api/v1/status/{JOB}", headers=headers), SOON)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "PROCESSING")
+
+
 async def test_who_has_an_old_answer_does_not_wait_for_a_new_one() -> None:
     async with calling(views=Views(a_job())) as client:
         headers = {"If-None-Match": '"of another time"'}
