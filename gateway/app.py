@@ -2,9 +2,10 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import NoReturn
+from inspect import signature
+from typing import Any, NoReturn
 
 from aiokafka import TopicPartition
 from fastapi import APIRouter, FastAPI
@@ -14,14 +15,20 @@ from starlette.routing import BaseRoute
 from gateway import problems
 from gateway.asyncapi import contract
 from gateway.callers import Door, OpenDoor
+from gateway.cors import origins_in
+from gateway.docs_page import STATIC, docs_page
+from gateway.health import health_routes, welcome
 from gateway.history import history
 from gateway.hooks import hooks
+from gateway.http_protocol import GatewayHttp
 from gateway.jobs import jobs
 from gateway.listing import listing
 from gateway.log_reading import LogReader
 from gateway.log_tail import LogTail
+from gateway.metrics import metrics
+from gateway.middleware import wrapped
+from gateway.openapi import describe
 from gateway.publisher import Publisher
-from gateway.request_id import RequestIds
 from gateway.routes import api
 from gateway.settings import Settings
 from gateway.signing import Signer
@@ -33,7 +40,7 @@ from schemas.events import JobRequested
 from schemas.identity import partition_of
 from stage import database, kafka
 from stage.kafka import LogEnds
-from stage.service import health_routes, run_to_end, serve
+from stage.service import run_to_end, serve
 from stage.settings import load
 from stage.telemetry import configure_logging
 
@@ -76,24 +83,29 @@ async def run(settings: Settings) -> int:
         routers = [api(publisher, reader, utc_now), jobs(publisher, reader, signer, utc_now), doorbells]
         routers += [listing(store), history(reader, store, LogReader(settings, instance))]
         app = build(routers, health, OpenDoor())
-        return await serve(NAME, RequestIds(app), settings.host, settings.port, loops=[])
+        safe = wrapped(app, cors_origins=origins_in(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+        return await serve(NAME, safe, settings.host, settings.port, loops=[], http=GatewayHttp)
+
+
+def document() -> dict[str, Any]:
+    """What `/openapi.json` says, made with nothing where a gateway stands on something: a route that is only described
+    is never called.
+    """
+    makers: tuple[Callable[..., APIRouter], ...] = (api, jobs, listing, history)
+    routers = [make(*[{}] * len(signature(make).parameters)) for make in makers]
+    return build(routers, health_routes({}), OpenDoor()).openapi()
 
 
 def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute], door: Door) -> FastAPI:
     """The HTTP application. Its docs page loads nothing from elsewhere."""
     app = FastAPIOffline(
-        title="Darkroom", version="1", redoc_url=None,
-        description="Turns a request for pictures, sound or video into files in your own bucket.",
+        title="Darkroom", version="1", docs_url=None, redoc_url=None, static_url=f"/{STATIC}", redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
-
-    @app.get("/", tags=["service"], summary="Who answers here")
-    async def root() -> dict[str, str]:
-        return {"message": "Media Generation Microservice", "status": "running"}
-
-    for router in routers:
+    for router in (welcome(), *routers, contract(), docs_page("Darkroom"), metrics()):
         app.include_router(router)
-    app.include_router(contract())
     app.state.door = door
     app.router.routes.extend(health)
     problems.install(app)
+    describe(app)
     return app

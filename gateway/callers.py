@@ -62,3 +62,5 @@ Submitter = Annotated[Caller, Depends(_May(Scope.SUBMIT))]
 """Whoever calls a route that makes or changes jobs."""
 Reader = Annotated[Caller, Depends(_May(Scope.READ))]
 """Whoever calls a route that shows jobs."""
+Operator = Annotated[Caller, Depends(_May(Scope.OPERATE))]
+"""Whoever calls a route for those who run the service."""

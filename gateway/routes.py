@@ -17,15 +17,15 @@ from schemas.events import JobRequested
 from schemas.jobs import Job, Status
 from schemas.wire import RecordTooLargeError
 
-JobId = Annotated[str, Path(description="As `/generate` gave it.")]
+JobId = Annotated[str, Path(description="As `/generate` gave it.", examples=["6009d616-4b74-86cf-88d8-7186de4a1853"])]
 
 
 class JobAccepted(BaseModel):
     """A job that will reach a final status, whatever happens on the way."""
 
-    job_id: UUID
-    status: Status = Status.PENDING
-    message: str = "Job created and queued for processing"
+    job_id: UUID = Field(description="Names the job from now on. The same for every call under one Idempotency-Key.")
+    status: Status = Field(Status.PENDING, description="PENDING: what has become of it since, its status says.")
+    message: str = Field("Job created and queued for processing", description="The same in the original's words.")
     links: dict[str, str] = Field(description="Where to look next.")
     warnings: list[str] = Field(description="What was ignored, such as unknown fields.")
 
@@ -44,7 +44,12 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
         request: Request,
         response: Response,
         idempotency_key: Annotated[
-            str | None, Header(description="Names the job: repeating the call under the same key is the same job.")
+            str | None,
+            Header(
+                description="Names the job: repeating the call under the same key is the same job. 1 to 255 printable "
+                "ASCII characters. One is made and given back when it is missing.",
+                examples=["order-4711"],
+            ),
         ] = None,
     ) -> JobAccepted:
         """Accept a job. A 202 means that Kafka has it: it will reach a final status, never be lost.
@@ -76,7 +81,11 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
         caller: Reader,
         job_id: JobId,
         if_none_match: Annotated[
-            str | None, Header(description="The `ETag` of the last answer: 304 while nothing has changed since.")
+            str | None,
+            Header(
+                description="The `ETag` of the last answer: 304 while nothing has changed since.",
+                examples=['"0f1e2d3c4b5a69788796a5b4c3d2e1f0"'],
+            ),
         ] = None,
     ) -> Response:
         """The job and its outputs. Readable from the moment of the 202; poll until `done`."""

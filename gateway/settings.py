@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from gateway.cors import origins_in
 from stage.bucket import BucketSettings
 from stage.settings import CallbackKeys, DatabaseUrl, ServiceSettings
 
@@ -27,6 +28,11 @@ SigningSecret = Annotated[SecretStr, AfterValidator(_standard)]
 """What a provider signs its callbacks with, after Standard Webhooks. Empty: its callbacks are proven by their path."""
 
 
+def _origins(setting: str) -> str:
+    origins_in(setting)
+    return setting
+
+
 class Settings(ServiceSettings, BucketSettings):
     """The gateway's settings."""
 
@@ -36,6 +42,8 @@ class Settings(ServiceSettings, BucketSettings):
     port: int = Field(8000, ge=1, le=65_535)
     auth: Literal["open"]  # open: everybody is the tenant `dev`; never off loopback
     auth_open_behind_loopback: bool = False  # in a container: the port is published on loopback only
+    cors_origins: Annotated[str, AfterValidator(_origins)] = ""  # pages of these may call us from a browser
+    hsts_seconds: int = Field(0, ge=0, le=10 * 365 * 86_400)  # for browsers, where TLS ends before us; 0: not said
     publish_timeout: float = Field(10, gt=0, le=60)  # seconds to wait for Kafka's acknowledgement
     # What proves callbacks: our own keys (KID=SECRET pairs, as the generator's), and what Replicate signs with.
     callback_keys: CallbackKeys = Field(SecretStr(""), validation_alias="CALLBACK_KEYS")
