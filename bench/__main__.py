@@ -14,6 +14,7 @@ from darkroom.setup import SetupError
 ROWS = {
     "status": "bench.rows.status",
     "storing": "bench.rows.storing",
+    "waiting": "bench.rows.waiting",
 }
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from darkroom.steps import WITH_TABLES
+from darkroom.steps import STAGES
 from gateway import app as gateway_app
 from schemas.contract import files
 from schemas.contract.asyncapi import document
@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parents[1] / "tests" / "contract" / "golden"
 
 def hears() -> dict[str, tuple[str, ...]]:
     """The topics that each service reads, as its own code says."""
-    return {service: import_module(f"{service}_service.handlers").TOPICS for service in WITH_TABLES}
+    return {service: import_module(f"{service}_service.handlers").TOPICS for service in STAGES}
 
 
 def golden_examples(folder: Path = GOLDEN) -> dict[str, dict[str, Any]]:

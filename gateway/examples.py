@@ -34,12 +34,16 @@ SUMMARY = {
 FACT = {
     "topic": "generation.submitted", "partition": 7, "offset": 4711, "event_id": "0b1f5a9e-93a5-5b6e-8f0d-2f5f5c5d9a11",
     "type": "generation.submitted", "version": 1, "said_by": "generator", "occurred_at": SENT, "logged_at": SENT,
-    "gone": False, "body": {"revision": 1, "generation": 0, "attempt": 1, "provider": "fake"},
+    "gone": False, "superseded": False, "body": {"revision": 1, "generation": 0, "attempt": 1, "provider": "fake"},
 }  # fmt: skip
 ATTEMPT = {
     "revision": 1, "kind": "GENERATION", "subject": 0, "attempt": 1, "result": "SUCCEEDED", "provider": "fake",
     "provider_id": "gm3qorzdhgbfurvjtvhg6dckhu", "cost_units": 1, "code": None, "message": None, "started_at": SENT,
     "ended_at": MADE, "next_try_at": None,
+}  # fmt: skip
+MODEL = {
+    "name": "fake/painter", "provider": "fake", "kind": "image", "formats": ["jpg", "png", "webp"],
+    "description": "Paints a scene, one call per output.", "links": {"self": "/api/v1/models/fake/painter"},
 }  # fmt: skip
 WRONG = {"field": "num_outputs", "reason": "Input should be less than or equal to 10"}
 CURSOR = "WyIyMDI2LTA1LTAxVDEwOjAwOjAwWiJd"
@@ -84,6 +88,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Job": JOB.model_dump(mode="json"),
     "Jobs": {"jobs": [SUMMARY], "next_cursor": CURSOR},
     "History": {"job_id": JOB_ID, "facts": [FACT], "next_cursor": CURSOR, "attempts": [ATTEMPT]},
+    "Models": {"models": [MODEL]},
+    "Model": {
+        **MODEL, "outputs_per_call": 1, "cost_units": 1,
+        "input_schema": {"type": "object", "properties": {"style": {"type": "string"}}},
+    },
+    "Quote": {
+        "provider": "fake", "model": "fake/painter", "in_catalogue": True,
+        "calls": [{"outputs": [0], "parameters": {"num_outputs": 1, "seed": 12345, "output_format": "jpg"}}],
+        "input_fields": ["style"], "formats": ["jpg", "png", "webp"], "cost_units": 1,
+        "warnings": ["unknown field ignored: num_output"],
+    },
+    "RetryAccepted": {
+        "job_id": JOB_ID, "revision": 2, "outputs": [{"index": 0, "from": "store"}],
+        "message": "Retry accepted and queued for processing",
+        "links": {"status": f"/api/v1/status/{JOB_ID}", "history": f"/api/v1/jobs/{JOB_ID}/history"},
+    },
     "RemovalAccepted": {"job_id": JOB_ID, "message": "Media, prompt and input are being removed"},
     "ProblemBody": refusal("422"),
 }  # fmt: skip

@@ -1,6 +1,8 @@
 """`/`, `/health` and `/health/ready`: who answers here, and how it is."""
 
+from asyncio import gather
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from fastapi import APIRouter, Response
@@ -26,7 +28,7 @@ class Health(BaseModel):
 class Readiness(BaseModel):
     """Whether what a gateway needs answers."""
 
-    status: Literal["ready", "not ready"] = Field(description="`ready` when every check is `ok`.")
+    status: Literal["ready", "not ready"] = Field(description="`ready` when Kafka answers.")
     checks: dict[str, str] = Field(description="`ok`, or the kind of fault, by what was asked.")
 
 
@@ -42,8 +44,12 @@ def welcome() -> APIRouter:
     return router
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
-    """For load balancers and supervisors: no key is asked for, and nothing is said that is worth hiding."""
+def health_routes(needed: Mapping[str, Check], helpful: Mapping[str, Check] = MappingProxyType({})) -> list[BaseRoute]:
+    """For load balancers and supervisors: no key is asked for, and nothing is said that is worth hiding.
+
+    A gateway is ready when what is `needed` answers. What is only `helpful` is shown as well: its absence is the same
+    for every replica, so nobody is helped by taking them all away.
+    """
     router = APIRouter(tags=["service"])
 
     @router.head("/health", include_in_schema=False)
@@ -58,9 +64,9 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
         responses={503: {"model": Readiness, "description": "Something that it needs does not answer."}},
     )  # fmt: skip
     async def ready(response: Response) -> Readiness:
-        """Asks Kafka and the job store, for two seconds at most. Accepting jobs needs Kafka alone."""
-        good, parts = await readiness(checks)
+        """Asks Kafka and the job store, for two seconds at most. Accepting jobs needs Kafka alone, so that decides."""
+        (good, parts), (_, others) = await gather(readiness(needed), readiness(helpful))
         response.status_code = 200 if good else 503
-        return Readiness(status="ready" if good else "not ready", checks=parts)
+        return Readiness(status="ready" if good else "not ready", checks=parts | others)
 
     return list(router.routes)

@@ -79,6 +79,10 @@ WITH_ANSWER = {
     ("/api/v1/generate", "503"): ("Idempotency-Key",),
     ("/api/v1/status/{job_id}", "200"): ("ETag",),
     ("/api/v1/status/{job_id}", "304"): ("ETag",),
+    ("/api/v1/models", "200"): ("ETag",),
+    ("/api/v1/models", "304"): ("ETag",),
+    ("/api/v1/models/{name}", "200"): ("ETag",),
+    ("/api/v1/models/{name}", "304"): ("ETag",),
     ("/api/v1/jobs/{job_id}/outputs/{index}/content", "302"): ("Location",),
 }
 """Headers of one route's answers."""

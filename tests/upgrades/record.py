@@ -38,7 +38,7 @@ async def main() -> None:
         async with _running(Path(home)) as pipeline:
             await _finish_some(pipeline)
             await _leave_some(pipeline)
-            for service in ("gateway", *WITH_TABLES):
+            for service in WITH_TABLES:
                 await pipeline.stack.kill(service, revive=False)
             for service in WITH_TABLES:
                 await _write(pipeline, service)
