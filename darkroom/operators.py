@@ -1,4 +1,4 @@
-"""What the commands for operators have in common: the generator's books, and how answers are shown."""
+"""What the commands for operators have in common: a service's tables, Kafka, and how answers are shown."""
 
 import json
 import os
@@ -19,11 +19,11 @@ from darkroom.steps import WrongSettingError, database_setting
 
 if TYPE_CHECKING:
     from generator_service.operations import Operations
+    from stage.database import Pool
+    from stage.settings import KafkaSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-
-SETTING = database_setting("generator")
 
 as_json = click.option("--json", "in_json", is_flag=True, help="JSON, for programs.")
 
@@ -32,10 +32,10 @@ class NothingChanged(Exception):
     """It cannot be done as things are: says why."""
 
 
-def with_books(
-    environ: Mapping[str, str], home: Path | None, work: Callable[["Operations"], Awaitable[T]]
+def with_tables(
+    environ: Mapping[str, str], home: Path | None, service: str, work: Callable[["Pool"], Awaitable[T]]
 ) -> T:  # fmt: skip
-    """Do `work` with the generator's books. The logs of what it uses go to stderr: stdout is for the answer."""
+    """Do `work` with a service's tables. The logs of what it uses go to stderr: stdout is for the answer."""
     import asyncio
 
     import structlog
@@ -43,47 +43,95 @@ def with_books(
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
     async def do() -> T:
-        async with _books(environ, home) as operations:
-            return await work(operations)
+        async with _tables(environ, home, service) as pool:
+            return await work(pool)
 
     return asyncio.run(do())
 
 
+def with_books(
+    environ: Mapping[str, str], home: Path | None, work: Callable[["Operations"], Awaitable[T]]
+) -> T:  # fmt: skip
+    """Do `work` with the generator's books."""
+
+    async def do(pool: "Pool") -> T:
+        from generator_service.operations import Operations
+
+        return await work(Operations(pool, _who()))
+
+    return with_tables(environ, home, "generator", do)
+
+
 @asynccontextmanager
-async def _books(environ: Mapping[str, str], home: Path | None) -> AsyncIterator["Operations"]:
-    """The generator's books: at GENERATOR_DATABASE_URL, or in the local stack that runs in `home`.
+async def _tables(environ: Mapping[str, str], home: Path | None, service: str) -> AsyncIterator["Pool"]:
+    """A service's tables: where its DATABASE_URL says, or in the local stack that runs in `home`.
 
     `WrongSettingError` when there is neither, `SetupError` when PostgreSQL cannot be reached or does not let us in.
     """
-    url = environ.get(SETTING) or environ.get("DATABASE_URL") or _local(home, environ)
+    setting = database_setting(service)
+    url = environ.get(setting) or environ.get("DATABASE_URL") or _local(home, environ, service)
     import asyncpg
 
     from darkroom.setup import SetupError
-    from generator_service.operations import Operations
-    from generator_service.tables import SCHEMA
     from stage.database import new_pool
 
-    who = f"operator-{socket.gethostname()}-{os.getpid()}"
     try:
-        async with await new_pool(url, schema=SCHEMA, name=who) as pool:
-            yield Operations(pool, who)
+        async with await new_pool(url, schema=service, name=_who()) as pool:
+            yield pool
     except OSError as error:
-        raise SetupError(f"PostgreSQL cannot be reached: does it run where {SETTING} says?") from error
+        raise SetupError(f"PostgreSQL cannot be reached: does it run where {setting} says?") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise SetupError(f"PostgreSQL does not let us in ({error}): correct {SETTING}") from error
+        raise SetupError(f"PostgreSQL does not let us in ({error}): correct {setting}") from error
     except asyncpg.UndefinedTableError as error:
-        raise SetupError(f"{SETTING} leads to no tables of a generator: run `darkroom database migrate`") from error
+        raise SetupError(f"{setting} leads to no tables of the {service}: run `darkroom database migrate`") from error
 
 
-def _local(home: Path | None, environ: Mapping[str, str]) -> str:
+def _who() -> str:
+    return f"operator-{socket.gethostname()}-{os.getpid()}"
+
+
+def _local(home: Path | None, environ: Mapping[str, str], service: str) -> str:
     from darkroom.local.home import home_from
     from darkroom.local.running import database_url
 
     home = home or home_from(environ)
-    url = database_url(home, "generator")
+    url = database_url(home, service)
     if url is None:
-        raise WrongSettingError(f"{SETTING} is not set, and no local stack runs in {home}: give one or the other")
+        setting = database_setting(service)
+        raise WrongSettingError(f"{setting} is not set, and no local stack runs in {home}: give one or the other")
     return url
+
+
+def kafka_settings(environ: Mapping[str, str], home: Path | None) -> "KafkaSettings":
+    """How Kafka is reached: as the KAFKA_ settings say, or in the local stack that runs in `home`.
+
+    `WrongSettingError` when there is neither.
+    """
+    from pydantic import ValidationError
+
+    from stage.settings import KafkaSettings
+
+    servers = environ.get("KAFKA_BOOTSTRAP_SERVERS") or _local_kafka(home, environ)
+    try:
+        return KafkaSettings.model_validate({**environ, "KAFKA_BOOTSTRAP_SERVERS": servers})
+    except ValidationError as wrong:
+        named = (f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors(include_input=False))
+        raise WrongSettingError(f"a KAFKA_ setting is wrong: {'; '.join(named)}") from None
+
+
+def _local_kafka(home: Path | None, environ: Mapping[str, str]) -> str:
+    from darkroom.local.home import home_from
+    from darkroom.local.ports import HOST
+    from darkroom.local.running import parts_of
+    from darkroom.local.state import State
+
+    home = home or home_from(environ)
+    for part in parts_of(home):
+        if part.name == "kafka" and part.state is State.READY:
+            return f"{HOST}:{part.port}"
+    raise WrongSettingError(
+        f"KAFKA_BOOTSTRAP_SERVERS is not set, and no local stack runs in {home}: give one or the other"
+    )
 
 
 def told(answer: Any) -> str:
