@@ -16,6 +16,9 @@ ENV PYTHONUNBUFFERED=1 \
 RUN groupadd --system --gid 10001 darkroom \
     && useradd --system --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin darkroom
 
+# Where a volume for fetched outputs is put: a new one takes over whose folder it is.
+RUN install --directory --owner=10001 --group=10001 /spool
+
 WORKDIR /app
 
 # Before the code: this layer changes only with the requirements.

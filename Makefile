@@ -6,6 +6,8 @@
 #
 # make chaos takes SCENARIO=spend or waiting, SEED=n, KILLS=n, POLICY=strict or settle, and NAIVE=1 for the handler that
 # everybody writes first, which must be caught paying twice.
+#
+# make bench takes ROW=name, a row of docs/benchmarks.md, and its options in ARGS: make bench ROW=storing ARGS=--large.
 
 PYTHON ?=
 ARGS ?=
@@ -14,11 +16,14 @@ SEED ?= 1
 KILLS ?= 60
 POLICY ?= strict
 NAIVE ?=
+ROW ?=
+# Test files run side by side, each worker on servers of its own (0.7 GB): most of a run is waiting.
+WORKERS ?= 2
 BIN = .venv/bin
-PACKAGES = darkroom gateway generator_service ledger_service schemas stage uploader_service
+PACKAGES = bench darkroom gateway generator_service ledger_service schemas stage uploader_service
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test chaos check hooks lock clean environment-local environment-dev
+.PHONY: help demo up down test chaos bench check schemas hooks lock clean environment-local environment-dev
 
 help: ## What can be asked for
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name what; do printf '  make %-7s%s\n' "$$name" "$$what"; done
@@ -33,11 +38,14 @@ down: environment-local ## Stop what make up started, from another terminal
 	@exec $(BIN)/darkroom down $(ARGS)
 
 test: environment-dev ## The whole suite, on a real Kafka, PostgreSQL and S3
-	@exec $(BIN)/pytest $(ARGS)
+	@exec $(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 chaos: environment-dev ## Kill, pause, lose and replay, then count what was paid: make chaos SEED=1 KILLS=60
 	@exec $(BIN)/python -m tests.chaos --scenario $(SCENARIO) --seed $(SEED) --kills $(KILLS) --policy $(POLICY) \
 		$(if $(NAIVE),--naive) $(ARGS)
+
+bench: environment-dev ## Figures beside the limit this machine shows: make bench ROW=storing; no ROW lists them
+	@exec $(BIN)/python -m bench $(or $(ROW),--help) $(if $(ROW),$(ARGS))
 
 check: environment-dev ## Lint, types, imports, security and the repository's own rules; stops at the first that fails
 	@$(call checking,ruff (lint),$(BIN)/ruff check .)
@@ -45,8 +53,12 @@ check: environment-dev ## Lint, types, imports, security and the repository's ow
 	@$(call checking,mypy,$(BIN)/mypy)
 	@$(call checking,import-linter,$(BIN)/lint-imports --no-logo)
 	@$(call checking,bandit,$(BIN)/bandit --configfile pyproject.toml --recursive --quiet -ll $(PACKAGES))
+	@$(call checking,schemas,$(BIN)/darkroom schemas check)
 	@$(call checking,repository,$(BIN)/pytest tests/repository)
 	@echo 'check: all is well'
+
+schemas: environment-dev ## Write the facts' JSON Schemas and the AsyncAPI document anew from their classes
+	@exec $(BIN)/darkroom schemas write
 
 hooks: environment-dev ## Run the quick checks at each git commit
 	@$(BIN)/prek install

@@ -12,11 +12,13 @@ from typing_extensions import override
 from darkroom.commands.bill import bill
 from darkroom.commands.brakes import brakes, pause, resume
 from darkroom.commands.examples import examples
+from darkroom.commands.explain import explain
 from darkroom.commands.held import held
 from darkroom.commands.ledger import ledger
 from darkroom.commands.local import demo, down, logs, ps, up
 from darkroom.commands.offsets import offsets
 from darkroom.commands.prepare import bucket, database, topics
+from darkroom.commands.schemas import schemas
 from darkroom.commands.simulate import simulate
 from darkroom.local.part import LocalError
 from darkroom.operators import NothingChanged
@@ -106,7 +108,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 for command in (
     *(up, down, ps, logs, demo, simulate, database, topics, bucket),
-    *(held, pause, resume, brakes, bill),
+    *(explain, held, pause, resume, brakes, bill, schemas),
     *(ledger, offsets),
 ):
     cli.add_command(command)

@@ -37,7 +37,7 @@ def as_bars(took: Mapping[str, float]) -> list[str]:
 
 def steps_done(output: Mapping[str, Any]) -> int:
     """How many of the three steps of an output are behind it: taken up, generated, stored."""
-    return {"queued": 0, "generating": 1, "storing": 2, "done": 3}.get(phase_of(output), 0)
+    return {"queued": 0, "generating": 1, "reconciling": 1, "storing": 2, "done": 3}.get(phase_of(output), 0)
 
 
 def phase_of(output: Mapping[str, Any]) -> str:

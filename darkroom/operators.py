@@ -19,6 +19,7 @@ from darkroom.steps import WrongSettingError, database_setting
 
 if TYPE_CHECKING:
     from generator_service.operations import Operations
+    from stage.bucket import BucketSettings
     from stage.database import Pool
     from stage.settings import KafkaSettings
 
@@ -132,6 +133,24 @@ def _local_kafka(home: Path | None, environ: Mapping[str, str]) -> str:
     raise WrongSettingError(
         f"KAFKA_BOOTSTRAP_SERVERS is not set, and no local stack runs in {home}: give one or the other"
     )
+
+
+def bucket_settings(environ: Mapping[str, str], home: Path | None) -> "BucketSettings":
+    """Where the bucket is: as the S3_ settings say, or in the local stack that runs in `home`.
+
+    `WrongSettingError` when there is neither.
+    """
+    from darkroom.local.home import home_from
+    from darkroom.local.running import bucket_environ
+    from stage.bucket import BucketSettings
+
+    told = dict(environ)
+    if not environ.get("S3_ACCESS_KEY_ID"):
+        told |= bucket_environ(home or home_from(environ)) or {}
+    try:
+        return BucketSettings.model_validate(told)
+    except ValueError as wrong:
+        raise WrongSettingError(f"an S3_ setting is missing or wrong: {wrong}") from None
 
 
 def told(answer: Any) -> str:

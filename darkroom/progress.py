@@ -21,7 +21,7 @@ class Watch:
         self._progress = Progress(
             TextColumn("  picture {task.fields[index]}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[phase]:<10}"),
+            TextColumn("{task.fields[phase]:<11}"),
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,

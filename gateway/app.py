@@ -12,8 +12,12 @@ from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute
 
 from gateway import problems
+from gateway.asyncapi import contract
+from gateway.history import history
 from gateway.hooks import hooks
 from gateway.jobs import jobs
+from gateway.listing import listing
+from gateway.log_reading import LogReader
 from gateway.log_tail import LogTail
 from gateway.publisher import Publisher
 from gateway.request_id import RequestIds
@@ -51,7 +55,8 @@ async def run(settings: Settings) -> int:
         producer = await stack.enter_async_context(kafka.producer(settings, instance))
         ends = await stack.enter_async_context(LogEnds(settings, instance))
         signer = Signer(settings, utc_now)
-        reader = StatusReader(Store(pool), ends, LogTail(settings, instance, settings.scan_records), signer)
+        store = Store(pool)
+        reader = StatusReader(store, ends, LogTail(settings, instance, settings.scan_records), signer)
 
         async def database_answers() -> None:
             await pool.fetchval("SELECT 1 FROM jobs LIMIT 1")
@@ -68,6 +73,7 @@ async def run(settings: Settings) -> int:
         )
         health = health_routes({"postgres": database_answers, "kafka": kafka_answers})
         routers = [api(publisher, reader, utc_now), jobs(publisher, reader, signer, utc_now), doorbells]
+        routers += [listing(store), history(reader, store, LogReader(settings, instance))]
         app = build(routers, health)
         return await serve(NAME, RequestIds(app), settings.host, settings.port, loops=[])
 
@@ -85,6 +91,7 @@ def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute]) -> FastAPI:
 
     for router in routers:
         app.include_router(router)
+    app.include_router(contract())
     app.router.routes.extend(health)
     problems.install(app)
     return app

@@ -106,4 +106,6 @@ def _addressing_style(settings: BucketSettings) -> str:
 
     Never `auto`, which names AWS's host for all regions: it may redirect, and a signature holds for one host.
     """
+    if settings.s3_addressing_style != "auto":
+        return settings.s3_addressing_style
     return "path" if settings.s3_public_endpoint_url or settings.s3_endpoint_url else "virtual"

@@ -1,7 +1,10 @@
 """What the gateway reads: the ledger's published views, and nothing else."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +21,54 @@ JOB = """
     FROM jobs WHERE job_id = $1 AND tenant = $2
 """
 MEDIA = tuple(Media.model_fields)
+
+FACTS = """
+    SELECT topic, partition, "offset", event_id, occurred_at FROM facts
+    WHERE job_id = $1 AND (occurred_at, topic, partition, "offset") > ($2, $3, $4, $5)
+    ORDER BY occurred_at, topic, partition, "offset" LIMIT $6
+"""
+ATTEMPTS = """
+    SELECT revision, kind, subject, attempt, result, provider, provider_id, cost_units, code, message, started_at,
+           ended_at, next_try_at
+    FROM attempts WHERE job_id = $1 ORDER BY revision DESC, attempt DESC, kind, subject LIMIT $2
+"""
+SUMMARY = """
+    job_id, status, revision, model, num_outputs, metadata, error_message, retry_count, requested_at, updated_at,
+    started_at, completed_at, data_removed_at
+"""
+
+
+class FactPlace(NamedTuple):
+    """Where a fact stands among the others of its job."""
+
+    occurred_at: datetime
+    topic: str
+    partition: int
+    offset: int
+
+
+FIRST = FactPlace(datetime(1970, 1, 1, tzinfo=UTC), "", 0, -1)
+"""Before every fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFact:
+    """A fact that the ledger has heard, and where the log holds it."""
+
+    place: FactPlace
+    event_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of a tenant's jobs are listed, and behind which one the list goes on: its time and its id."""
+
+    status: Status | None = None
+    model: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    since: datetime | None = None
+    before: datetime | None = None
+    after: tuple[datetime, UUID] | None = None
 
 
 class Store:
@@ -45,6 +96,59 @@ class Store:
         )
         assert row is not None  # noqa: S101 - the left side always has its row
         return (_job(row) if row["job_id"] else None), row["next"] or 0
+
+    async def jobs(self, tenant: str, wanted: Wanted, limit: int) -> list[asyncpg.Record]:
+        """Up to `limit` of the tenant's jobs, newest first: what `SUMMARY` names."""
+        sql, arguments = list_of_jobs(tenant, wanted, limit)
+        async with self._pool.acquire() as connection:
+            # Prepared for this call alone: a plan that is kept would not look at what metadata are asked for, and
+            # read a tenant's every job where few have them.
+            statement = await connection.prepare(sql)
+            return list(await statement.fetch(*arguments))
+
+    async def facts(self, job_id: UUID, after: FactPlace, limit: int) -> list[KnownFact]:
+        """Up to `limit` facts of a job behind `after`, by the time when they were said."""
+        rows = await self._pool.fetch(FACTS, job_id, *after, limit)
+        return [
+            KnownFact(FactPlace(row["occurred_at"], row["topic"], row["partition"], row["offset"]), row["event_id"])
+            for row in rows
+        ]
+
+    async def attempts(self, job_id: UUID, limit: int) -> list[asyncpg.Record]:
+        """Up to `limit` attempts of a job, those of the latest revision and the highest numbers first."""
+        return list(await self._pool.fetch(ATTEMPTS, job_id, limit))
+
+    async def removed_revision(self, job_id: UUID) -> int:
+        """The last revision of a job whose data were removed; 0 when none were."""
+        found: int | None = await self._pool.fetchval("SELECT removed_revision FROM jobs WHERE job_id = $1", job_id)
+        return found or 0
+
+
+def list_of_jobs(tenant: str, wanted: Wanted, limit: int) -> tuple[str, list[Any]]:
+    """SQL for up to `limit` of a tenant's jobs, newest first, and its arguments.
+
+    Only what is asked for is a condition, so that each list is read in the order of an index.
+    """
+    asked = (
+        ("state = {}", (wanted.status,)),
+        ("model = {}", (wanted.model,)),
+        ("metadata @> {} AND metadata <> '{{}}'", (wanted.metadata or None,)),
+        ("requested_at >= {}", (wanted.since,)),
+        ("requested_at < {}", (wanted.before,)),
+        ("(requested_at, job_id) < ({}, {})", wanted.after or (None,)),
+    )
+    arguments: list[Any] = [tenant]
+    conditions = ["tenant = $1"]
+    for condition, values in asked:
+        if values[0] is not None:
+            places = [f"${len(arguments) + number}" for number in range(1, len(values) + 1)]
+            conditions.append(condition.format(*places))
+            arguments += values
+    return (
+        f"SELECT {SUMMARY} FROM jobs WHERE {' AND '.join(conditions)} "  # noqa: S608 - conditions from above
+        f"ORDER BY requested_at DESC, job_id DESC LIMIT ${len(arguments) + 1}",
+        [*arguments, limit],
+    )
 
 
 def _job(row: asyncpg.Record) -> Job:

@@ -4,12 +4,14 @@ from contextlib import AsyncExitStack
 from typing import NoReturn
 
 from generator_service.calls import REPEATABLE
-from generator_service.decide import Claim
+from generator_service.claim import Claim
 from generator_service.handlers import TOPICS, Handlers
 from generator_service.media import media_routes
 from generator_service.providers import open_providers, provider_of
+from generator_service.renewer import Renewer
 from generator_service.settings import Settings
-from generator_service.store import Store
+from generator_service.store import Store, providers_at_work
+from generator_service.sweeping import Stopper, Sweeper
 from generator_service.tables import SCHEMA
 from generator_service.worker import Worker
 from schemas.callbacks import Doorbell, live_keys
@@ -30,8 +32,9 @@ def main() -> NoReturn:
 async def run(settings: Settings) -> int:
     """Hear requests, make generations, say what came of them."""
     async with AsyncExitStack() as stack:
-        providers = await stack.enter_async_context(open_providers(settings))
         stage = await stack.enter_async_context(Stage.open(NAME, SCHEMA, settings, settings.database_url))
+        busy = await providers_at_work(stage.pool)
+        providers = await stack.enter_async_context(open_providers(settings, busy))
         store = Store(stage.pool, NAME, stage.instance, {name: settings.limits(name) for name in providers})
         await store.take_back([n for n, provider in providers.items() if REPEATABLE & provider.capabilities], utc_now())
         worker = Worker(store, providers, settings.policy, settings.call_timeout, utc_now, doorbells(settings))
@@ -39,17 +42,21 @@ async def run(settings: Settings) -> int:
         makers = Workers(Beats("calls", worker.claim_to_make, worker.make, worker.record, said))
         lookers = Workers(Beats("looks", worker.claim_to_look_at, worker.look, worker.record_groups, said))
         waiters = Workers(Beats("waits", worker.claim_waiting, worker.look, worker.record_groups, said), slots=1)
-        droppers = Workers(Beats("drops", worker.claim_unwanted, worker.drop, worker.record, said))
+        renewer, stopper = Renewer(stage.pool, providers, NAME, utc_now), Stopper(stage.pool, providers, utc_now)
+        renewers = Workers(Beats("renewals", renewer.claim, renewer.ask, renewer.record, said), slots=8)
+        stoppers = Workers(Beats("duplicates", stopper.claim, stopper.stop, stopper.record, said), slots=8)
         handlers = Handlers(store, lambda model: provider_of(model, settings), utc_now)
+        sweeper = Sweeper(store, stage.pool, handlers.hear_early, utc_now)
 
         def wake_all() -> None:
             makers.wake()
             lookers.wake()
-            droppers.wake()
+            sweeper.wake()
+            renewers.wake()
 
         return await stage.serve(
             topics=TOPICS, handle=handlers.hear, heard=wake_all,
-            loops=[makers.run, lookers.run, waiters.run, droppers.run],
+            loops=[makers.run, lookers.run, waiters.run, renewers.run, stoppers.run, sweeper.run],
             routes=media_routes(store), port=settings.port,
         )  # fmt: skip
 

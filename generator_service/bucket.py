@@ -18,15 +18,20 @@ SECONDS = 30.0  # one PUT; a failed one is done again when the provider is asked
 @asynccontextmanager
 async def staging() -> AsyncIterator[Stage]:
     """Puts bytes under `staged/…`, at the same place for the same output. Settings that are missing end the process."""
-    from stage.bucket import BucketSettings, bucket_client  # a generator with the fake alone needs no S3 client
+    from stage.bucket import (  # a generator with the fake alone needs no S3 client
+        BucketSettings,
+        bucket_client,
+        write_options,
+    )
 
     settings = load(BucketSettings, "generator")
+    kept = write_options(settings)
     async with bucket_client(settings, connections=16) as client:
 
         async def stage(generation_id: UUID, index: int, content: bytes) -> StagedSource:
             key = f"staged/{str(generation_id)[:3]}/{generation_id}/{index}"
             async with asyncio.timeout(SECONDS):
-                await client.put_object(Bucket=settings.s3_bucket_name, Key=key, Body=content)
+                await client.put_object(Bucket=settings.s3_bucket_name, Key=key, Body=content, **kept)
             return StagedSource(key=key, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
         yield stage

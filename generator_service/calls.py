@@ -70,12 +70,16 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The call surely failed or was surely refused: nothing of it exists or ever will."""
+    """The call surely failed, or this asking was surely refused."""
 
     code: str
     message: str
     retryable: bool
     provider_code: str | None = None
+    provider_id: str | None = None
+    """The call's own id, when it had been accepted before it failed. None: this asking was refused, which says
+    nothing about an earlier one.
+    """
 
 
 @dataclass(frozen=True, slots=True)

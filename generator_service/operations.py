@@ -7,7 +7,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from generator_service.calls import Failed, Running
-from generator_service.decide import Claim, Policy, Verdict, decide, give_up
+from generator_service.claim import Claim, Policy, Verdict
+from generator_service.decide import decide, give_up
 from generator_service.former_calls import claimed
 from generator_service.rows import claim_of
 from generator_service.store import Store

@@ -27,8 +27,11 @@ class Generation:
     ask: dict[str, Any]
     cost_units: int
     deadline: datetime | None
+    max_attempts: int | None = None
     doubted_since: datetime | None = None
     """When an earlier call for the same outputs was intended whose answer was lost: it is looked for first."""
+    seeks: UUID | None = None
+    """The generation whose lost call that was."""
 
 
 def plan(request: JobRequested, provider_of: Callable[[str], str]) -> Iterator[Generation]:
@@ -57,6 +60,7 @@ def plan(request: JobRequested, provider_of: Callable[[str], str]) -> Iterator[G
             },
             cost_units=card.cost_units if card else 1,
             deadline=request.deadline,
+            max_attempts=request.max_attempts,
         )
 
 
@@ -82,6 +86,7 @@ def plan_again(retry: RetryRequested, earlier: Sequence[Generation]) -> Iterator
             ask=call.ask | {"num_outputs": len(outputs)},
             deadline=None,
             doubted_since=call.doubted_since if whole else None,
+            seeks=call.seeks if whole else None,
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from generator_service.calls import Call
-from generator_service.decide import Claim, Verdict
+from generator_service.claim import Claim, Verdict
 from generator_service.plan import Generation
 
 
@@ -34,6 +34,7 @@ def claim_of(row: asyncpg.Record) -> Claim:
         call=call_of(row), job_id=row["job_id"], tenant=row["tenant"], revision=row["revision"], number=row["number"],
         provider=row["provider"], fence=row["fence"], state=row["state_before"], polls=row["polls"],
         cost_units=row["cost_units"], cancel_at=row["cancel_at"], pay_again=row["pay_again"],
+        max_attempts=row["max_attempts"],
     )  # fmt: skip
 
 
@@ -46,10 +47,15 @@ def call_of(row: asyncpg.Record) -> Call:
 
 
 def generation_of(row: asyncpg.Record) -> Generation:
-    """A generation's row as its plan."""
+    """A generation's row as its plan. One that ended without an answer names the call that is to be looked for: its
+    own, or the earlier one that it looked for itself and never paid again.
+    """
     lost = row["state"] == "FAILED" and row["last_error"] == "outcome_unknown"
+    never_asked = row["seeks"] is not None and row["pay_again"]
     return Generation(
         id=row["id"], job_id=row["job_id"], revision=row["revision"], number=row["number"], tenant=row["tenant"],
         provider=row["provider"], model=row["model"], outputs=tuple(row["outputs"]), ask=row["ask"],
-        cost_units=row["cost_units"], deadline=row["deadline"], doubted_since=row["intent_at"] if lost else None,
+        cost_units=row["cost_units"], deadline=row["deadline"], max_attempts=row["max_attempts"],
+        doubted_since=row["intent_at"] if lost else None,
+        seeks=(row["seeks"] if never_asked else row["id"]) if lost else None,
     )  # fmt: skip

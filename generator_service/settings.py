@@ -1,17 +1,16 @@
 """What the generator must be told, as GENERATOR_* variables; no default means no safe one."""
 
-import re
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from generator_service.allowance import Limits
-from generator_service.decide import Policy
+from generator_service.claim import Policy
 from schemas.catalogue import catalogue
 from stage.retry import delay_before
-from stage.settings import CallbackKeys, DatabaseUrl, StageSettings
+from stage.settings import CallbackKeys, DatabaseUrl, Span, StageSettings
 
 
 def numbers(pairs: str) -> dict[str, int]:
@@ -29,15 +28,6 @@ def _pairs(text: str) -> str:
 
 
 Pairs = Annotated[str, AfterValidator(_pairs)]
-
-
-def _span(text: Any) -> Any:
-    """Reads 90s, 30m and 2h; anything else is left to pydantic, which knows ISO 8601."""
-    told = re.fullmatch(r"(\d{1,9})([smh])", text) if isinstance(text, str) else None
-    return timedelta(seconds=int(told[1]) * {"s": 1, "m": 60, "h": 3_600}[told[2]]) if told else text
-
-
-Span = Annotated[timedelta, BeforeValidator(_span)]
 
 
 class Settings(StageSettings):
@@ -71,8 +61,8 @@ class Settings(StageSettings):
     cost_a_day: Pairs = ""
     # What happens to a call whose answer was lost and that never shows up.
     doubt_policy: str = Field("strict", validation_alias="DOUBT_POLICY", pattern="^(strict|settle=[a-z0-9,_-]+)$")
-    look_for: timedelta = timedelta(minutes=10)  # how long a lost call is looked for
-    hold: timedelta = timedelta(hours=24)  # how long it is held for an operator after that
+    look_for: Span = timedelta(minutes=10)  # how long a lost call is looked for
+    hold: Span = timedelta(hours=24)  # how long it is held for an operator after that
     # Where providers can reach the gateway, and the keys that prove a callback's path; both or neither.
     callback_base_url: str = Field("", validation_alias="CALLBACK_BASE_URL")
     callback_keys: CallbackKeys = Field(SecretStr(""), validation_alias="CALLBACK_KEYS")

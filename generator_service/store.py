@@ -1,6 +1,6 @@
-"""Every SQL statement about gates and generations."""
+"""The statements about generations in work: claims, and what comes of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,13 +8,13 @@ from uuid import UUID
 import asyncpg
 
 from generator_service.accounts import block, brakes, lock_account, write_account
+from generator_service.adoption import Meaning, hear_of, take_up
 from generator_service.allowance import Limits, allowed, spent
 from generator_service.calls import Call
-from generator_service.decide import Claim, Verdict
+from generator_service.claim import Claim, Verdict
 from generator_service.former_calls import claimed, remember_former
-from generator_service.plan import Generation
-from generator_service.rows import call_of, claim_of, columns_of, generation_of
-from schemas.events import Event, JobRequested, RetryRequested
+from generator_service.rows import call_of, claim_of, columns_of
+from schemas.events import Event
 from schemas.wire import encode
 from stage import outbox
 from stage.claims import due_rows
@@ -73,67 +73,6 @@ class Store:
             at,
         )
 
-    async def open_gates(
-        self, connection: Connection, requests: Sequence[JobRequested | RetryRequested]
-    ) -> set[tuple[UUID, int]]:
-        """The revisions among `requests` that nobody planned before; they are ours to plan now."""
-        rows = await connection.fetch(
-            """
-            INSERT INTO gates (job_id, revision) SELECT * FROM unnest($1::uuid[], $2::int[])
-            ON CONFLICT DO NOTHING RETURNING job_id, revision
-            """,
-            [request.job_id for request in requests],
-            [request.revision for request in requests],
-        )
-        return {(row["job_id"], row["revision"]) for row in rows}
-
-    async def planned(self, connection: Connection, job_id: UUID, below: int) -> list[Generation]:
-        """What was planned for a job in revisions lower than `below`, the latest last."""
-        rows = await connection.fetch(
-            "SELECT * FROM generations WHERE job_id = $1 AND revision < $2 ORDER BY revision, number", job_id, below
-        )
-        return [generation_of(row) for row in rows]
-
-    async def add(self, connection: Connection, generations: Iterable[Generation], due_at: datetime) -> None:
-        """Add planned calls, all still to make; one whose answer was lost before is looked for first."""
-        await connection.copy_records_to_table(
-            "generations",
-            columns=("id", "job_id", "revision", "number", "tenant", "provider", "model", "outputs", "ask",
-                     "cost_units", "deadline", "state", "attempt", "polls", "fence", "due_at", "intent_at",
-                     "pay_again"),
-            records=[
-                (g.id, g.job_id, g.revision, g.number, g.tenant, g.provider, g.model, g.outputs, g.ask, g.cost_units,
-                 g.deadline, "IN_DOUBT" if g.doubted_since else "PENDING", 1 if g.doubted_since else 0, 0, 0, due_at,
-                 g.doubted_since, g.doubted_since is not None)
-                for g in generations
-            ],
-        )  # fmt: skip
-
-    async def cancel(self, connection: Connection, cancels: Mapping[UUID, int], at: datetime) -> None:
-        """Remember that jobs are cancelled up to a revision, and mark what is planned of them."""
-        await connection.execute(
-            """
-            INSERT INTO cancels (job_id, revision) SELECT * FROM unnest($1::uuid[], $2::int[])
-            ON CONFLICT (job_id) DO UPDATE SET revision = greatest(cancels.revision, EXCLUDED.revision)
-            """,
-            list(cancels),
-            list(cancels.values()),
-        )
-        await self.mark_cancelled(connection, list(cancels), at)
-
-    async def mark_cancelled(self, connection: Connection, job_ids: Sequence[UUID], at: datetime) -> None:
-        """Mark what is planned of jobs that were cancelled, before or after they were requested."""
-        await connection.execute(
-            """
-            UPDATE generations AS row SET cancel_at = $2, deadline = least(deadline, $2),
-                due_at = CASE WHEN state = 'SUBMITTED' THEN least(due_at, $2) ELSE due_at END
-            FROM cancels WHERE row.job_id = ANY($1) AND cancels.job_id = row.job_id
-                AND row.revision <= cancels.revision AND cancel_at IS NULL AND due_at IS NOT NULL
-            """,
-            job_ids,
-            at,
-        )
-
     async def claim_to_make(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
         """Take calls to make, as many as each provider's account allows. They are intents once this returns."""
         claims: list[Claim] = []
@@ -161,99 +100,122 @@ class Store:
         """Take running calls that are due to be looked at and have no news."""
         return [claim_of(row) for row in await self._pool.fetch(CLAIM_WAITING, at, limit, at + lease, self._owner)]
 
-    async def claim_unwanted(self, limit: int, at: datetime) -> list[Claim]:
-        """Take calls that nobody was asked for and nobody wants any more: cancelled, or past their deadline."""
-        rows = await self._pool.fetch(
-            """
-            WITH unwanted AS MATERIALIZED (
-                SELECT id FROM generations WHERE state = 'PENDING' AND deadline <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+    async def end_unwanted(self, limit: int, at: datetime, end: Callable[[Claim], Verdict]) -> int:
+        """End calls that nobody was asked for and nobody wants any more, cancelled or past their deadline, as `end`
+        says, in one transaction. Returns how many.
+        """
+        return await self._end("deadline <= $1", limit, at, end)
+
+    async def end_unserved(self, limit: int, at: datetime, end: Callable[[Claim], Verdict]) -> int:
+        """The same for calls that wait since before `at` for a provider that is not set up here."""
+        return await self._end("due_at <= $1 AND provider <> ALL($3)", limit, at, end, list(self._limits))
+
+    async def _end(self, which: str, limit: int, at: datetime, end: Callable[[Claim], Verdict], *more: Any) -> int:
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(
+                f"""
+                SELECT *, state AS state_before FROM generations WHERE state = 'PENDING' AND {which}
+                LIMIT $2 FOR UPDATE SKIP LOCKED
+                """,  # noqa: S608 - one of the two conditions above
+                *(at, limit, *more),
             )
-            UPDATE generations AS row SET fence = fence + 1 FROM unwanted WHERE row.id = unwanted.id
-            RETURNING row.*, row.state AS state_before
-            """,
-            at,
-            limit,
-        )
-        return [claim_of(row) for row in rows]
+            await self._write(connection, [end(claim_of(row)) for row in rows])
+        return len(rows)
 
     async def claimed_ids(self, provider: str, provider_ids: Sequence[str]) -> frozenset[str]:
         """Which of these provider ids belong to a generation already, as the call it has now or as a former one."""
         return await claimed(self._pool, provider, provider_ids)
 
-    async def record(self, verdicts: Sequence[Verdict]) -> int:
-        """Write verdicts and say their facts, in one transaction. Returns how many counted.
+    async def has_twin(self, claim: Claim) -> bool:
+        """Whether another generation asks its provider for the very same, so that their calls look alike there. A
+        retry that only looks for its job's own lost call is none to that.
+        """
+        found = await self._pool.fetchval(
+            """
+            SELECT EXISTS (
+                SELECT FROM generations AS twin JOIN generations AS row ON row.id = $1 AND twin.ask = row.ask
+                WHERE twin.id <> row.id AND twin.provider = row.provider
+                    AND NOT (row.pay_again AND twin.job_id = row.job_id)
+            )
+            """,
+            claim.call.generation_id,
+        )
+        return bool(found)
+
+    async def record(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        """Write verdicts and say their facts, in one transaction. Returns those that counted.
 
         One whose claim was taken over by another worker is left out, facts included. So is one that names a
         provider id of another generation: it is looked at again when its lease ends.
         """
         try:
-            return await self._record(verdicts)
+            async with self._pool.acquire() as connection, connection.transaction():
+                return await self._write(connection, verdicts)
         except asyncpg.UniqueViolationError:
             if len(verdicts) == 1:
                 log.warning("a call belongs to another generation", job_id=str(verdicts[0].claim.job_id))
-                return 0
-            return sum([await self.record([verdict]) for verdict in verdicts])
+                return []
+            return [counted for verdict in verdicts for counted in await self.record([verdict])]
 
-    async def _record(self, verdicts: Sequence[Verdict]) -> int:
-        async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(
-                """
-                UPDATE generations AS row SET
-                    state = new.state::generation_state, due_at = new.due_at, last_error = new.error,
-                    provider_id = CASE WHEN new.state = 'PENDING' THEN NULL
-                                       ELSE coalesce(new.provider_id, row.provider_id) END,
-                    submitted_at = coalesce(new.submitted_at, row.submitted_at),
-                    attempt = coalesce(new.attempt, row.attempt)
-                FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                            $7::timestamptz[], $8::int[])
-                    AS new (id, fence, state, due_at, provider_id, error, submitted_at, attempt)
-                WHERE row.id = new.id AND row.fence = new.fence
-                RETURNING row.id, row.fence
-                """,
-                *columns_of(verdicts),
-            )
-            # By fence as well: two looks at one generation may end in one batch, and one of them was taken over.
-            ours = {(row["id"], row["fence"]) for row in rows}
-            counted = [v for v in verdicts if (v.claim.call.generation_id, v.claim.fence) in ours]
-            await self.say(connection, (fact for v in counted for fact in v.facts))
-            await remember_former(connection, counted)
-            untils = sorted((v.blocked_until, v.claim.provider) for v in verdicts if v.blocked_until is not None)
-            if untils:
-                await block(connection, {provider: until for until, provider in untils})  # the latest of each
-        return len(ours)
+    async def _write(self, connection: Connection, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        if not verdicts:
+            return []
+        rows = await connection.fetch(
+            """
+            UPDATE generations AS row SET
+                state = new.state::generation_state, due_at = new.due_at, last_error = new.error, fence = row.fence + 1,
+                provider_id = CASE WHEN new.state = 'PENDING' THEN NULL
+                                   ELSE coalesce(new.provider_id, row.provider_id) END,
+                submitted_at = coalesce(new.submitted_at, row.submitted_at),
+                attempt = coalesce(new.attempt, row.attempt)
+            FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+                        $7::timestamptz[], $8::int[])
+                AS new (id, fence, state, due_at, provider_id, error, submitted_at, attempt)
+            WHERE row.id = new.id AND row.fence = new.fence
+            RETURNING row.id, new.fence
+            """,
+            *columns_of(verdicts),
+        )
+        # By fence as well: two looks at one generation may end in one batch, and one of them was taken over. A claim
+        # counts once: a commit whose answer was lost is repeated, and others may have gone on from it.
+        ours = {(row["id"], row["fence"]) for row in rows}
+        counted = [v for v in verdicts if (v.claim.call.generation_id, v.claim.fence) in ours]
+        await self.say(connection, (fact for v in counted for fact in v.facts))
+        await remember_former(connection, counted)
+        untils = sorted((v.blocked_until, v.claim.provider) for v in verdicts if v.blocked_until is not None)
+        if untils:
+            await block(connection, {provider: until for until, provider in untils})  # the latest of each
+        return counted
+
+    async def answered_late(self, verdicts: Sequence[Verdict], at: datetime) -> None:
+        """Take in the calls that answers to new calls name, although their claims were taken over: they exist."""
+        for v in verdicts:
+            # Anything but the answer to a call of ours may name what is somebody else's.
+            if v.provider_id is not None and v.claim.state == "PENDING":
+                async with self._pool.acquire() as connection, connection.transaction():
+                    call = v.claim.call
+                    await self.hear_of(
+                        connection, call.generation_id, call.attempt, v.claim.provider, v.provider_id, at
+                    )
+
+    async def take_up(self, connection: Connection, generation_ids: Iterable[UUID], at: datetime) -> None:
+        """Give retries the lost calls that have shown up already."""
+        for generation_id in generation_ids:
+            if taken := await take_up(connection, generation_id, at):
+                claim, provider_id = taken
+                await self.say(connection, [claim.says_submitted(provider_id, at)])
+
+    async def hear_of(
+        self, connection: Connection, generation_id: UUID, attempt: int, provider: str, provider_id: str, at: datetime
+    ) -> None:
+        """A call exists at the provider that was made for this attempt: adopt it, look at it, or have it cancelled."""
+        heard = await hear_of(connection, generation_id, attempt, provider, provider_id, at)
+        if heard is not None and heard[1] is Meaning.LOST_ONE:
+            await self.say(connection, [heard[0].says_submitted(provider_id, at)])
 
     async def say(self, connection: Connection, facts: Iterable[Event]) -> None:
         """Say facts once the surrounding transaction commits."""
         await outbox.add(connection, [encode(fact, source=self._source) for fact in facts])
-
-    async def lock_called_back(self, connection: Connection, generation_ids: Sequence[UUID]) -> dict[UUID, Claim]:
-        """The generations that providers called back about, locked; unknown ones are left out."""
-        rows = await connection.fetch(
-            "SELECT *, state AS state_before FROM generations WHERE id = ANY($1) ORDER BY id FOR UPDATE", generation_ids
-        )
-        return {row["id"]: claim_of(row) for row in rows}
-
-    async def adopt(self, connection: Connection, claim: Claim, provider_id: str, at: datetime) -> bool:
-        """Give a lost call its provider's id and look at it now. False when another generation has that id, be it
-        since this moment.
-        """
-        try:
-            async with connection.transaction():
-                done = await connection.fetchval(
-                    """
-                    UPDATE generations SET state = 'SUBMITTED', provider_id = $2, due_at = $3, polls = 0,
-                        submitted_at = coalesce(submitted_at, $3), fence = fence + 1
-                    WHERE id = $1 AND provider_id IS NULL AND NOT EXISTS (
-                        SELECT 1 FROM generations AS other WHERE other.provider = $4 AND other.provider_id = $2
-                        UNION ALL
-                        SELECT 1 FROM former_calls AS other WHERE other.provider = $4 AND other.provider_id = $2
-                    ) RETURNING true
-                    """,
-                    *(claim.call.generation_id, provider_id, at, claim.provider),
-                )
-        except asyncpg.UniqueViolationError:
-            return False
-        return bool(done)
 
     async def look_now(self, connection: Connection, generation_ids: Sequence[UUID], at: datetime) -> None:
         """Look at running calls at once: their provider has news."""
@@ -267,6 +229,14 @@ class Store:
         """What a generation asks for, or None when there is no such generation."""
         row = await self._pool.fetchrow("SELECT * FROM generations WHERE id = $1", generation_id)
         return call_of(row) if row else None
+
+
+async def providers_at_work(pool: Pool) -> dict[str, int]:
+    """The providers of calls that are not over, and how many each has."""
+    rows = await pool.fetch(
+        "SELECT provider, count(*) AS calls FROM generations WHERE due_at IS NOT NULL GROUP BY provider"
+    )
+    return {row["provider"]: row["calls"] for row in rows}
 
 
 async def _claim_within(

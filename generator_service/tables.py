@@ -80,6 +80,8 @@ class GenerationRow(Base, table=True):
         Index("generations_to_look_at", "tenant", "due_at",
               postgresql_where="state IN ('INTENT', 'IN_DOUBT', 'SUBMITTED', 'HELD')"),
         Index("generations_deadline", "deadline", postgresql_where="state = 'PENDING' AND deadline IS NOT NULL"),
+        Index("generations_seeking", "seeks", postgresql_where="seeks IS NOT NULL"),
+        Index("generations_alike", "ask", postgresql_using="hash"),
     )  # fmt: skip
 
     id: UUID = Field(primary_key=True)
@@ -103,21 +105,51 @@ class GenerationRow(Base, table=True):
     submitted_at: datetime | None = Field(sa_type=DateTime(timezone=True))
     cancel_at: datetime | None = Field(sa_type=DateTime(timezone=True))
     pay_again: bool
+    max_attempts: int | None
+    seeks: UUID | None  # the earlier generation whose lost call this one looks for, before it is paid again
     provider_id: str | None = Field(sa_type=Text)
     last_error: str | None = Field(sa_type=Text)
 
 
 class FormerCallRow(Base, table=True):
-    """A call that failed and was followed by another attempt. It is in the provider's list for ever after: whoever
-    looks there for a lost call, or for one that nobody asked for, must know that it is neither.
+    """A call that failed and was followed by another attempt, or a second one that nobody needed. It is in the
+    provider's list for ever after: whoever looks there for a lost call, or for one that nobody asked for, must know
+    that it is neither.
     """
 
     __tablename__ = "former_calls"
+    __table_args__ = (Index("former_calls_to_cancel", "cancel_due_at", postgresql_where="cancel_due_at IS NOT NULL"),)
 
     provider: str = Field(primary_key=True, sa_type=Text)
     provider_id: str = Field(primary_key=True, sa_type=Text)
     generation_id: UUID
     attempt: int
+    cancel_due_at: datetime | None = Field(sa_type=DateTime(timezone=True))
+
+
+class EarlyRetryRow(Base, table=True):
+    """A retry that was heard before the job it speaks of. Waits for it."""
+
+    __tablename__ = "early_retries"
+
+    job_id: UUID = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    fact: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class RenewalRow(Base, table=True):
+    """An output whose source expired before it was fetched: its provider is asked once more where it lies."""
+
+    __tablename__ = "renewals"
+    __table_args__ = (Index("renewals_due", "due_at", postgresql_where="due_at IS NOT NULL"),)
+
+    job_id: UUID = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    index: int = Field(primary_key=True, sa_type=SmallInteger)
+    generation_id: UUID
+    asked_at: datetime = Field(sa_type=DateTime(timezone=True), nullable=False)
+    due_at: datetime | None = Field(sa_type=DateTime(timezone=True))
+    fence: int = Field(sa_type=BigInteger)
 
 
 class AccountRow(Base, table=True):

@@ -1,28 +1,17 @@
 """Asks providers about claims, and names what came of it."""
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import structlog
+from prometheus_client import Counter
 
+from generator_service.boot_time import boot_time
 from generator_service.calls import Candidates, Capability, Failed, Running, Unknown
-from generator_service.decide import (
-    CANCELLED,
-    HELD_TOO_LONG,
-    OUT_OF_TIME,
-    Claim,
-    Outcome,
-    Policy,
-    Question,
-    Verdict,
-    decide,
-    give_up,
-    pick,
-    question,
-)  # fmt: skip
+from generator_service.claim import HELD_TOO_LONG, Claim, Policy, Verdict
+from generator_service.decide import Outcome, Question, decide, give_up, pick, question
 from generator_service.providers.protocol import Provider
 from generator_service.store import Store
 from schemas.clock import Clock
@@ -33,12 +22,17 @@ log = get_logger(__name__)
 SEND_MARGIN = 5.0
 """Seconds before its lease ends in which a claim may not send any more: the request itself takes time to leave."""
 
+SETTLED = Counter(
+    "darkroom_settled_calls", "Lost calls that were asked for again although they may exist", ["provider"]
+)
+HELD = Counter("darkroom_held_calls", "Calls whose answer was lost and that nobody found", ["provider"])
+
 LOOKS_PER_CLAIM = 2_000
 ONE_BY_ONE = 20  # more running calls of one provider than this are looked at by list pages
 
 
 class Worker:
-    """Claim, ask, decide, record: for calls to make, calls to look at, and calls that nobody wants any more."""
+    """Claim, ask, decide, record: for calls to make, and calls to look at."""
 
     def __init__(
         self, store: Store, providers: Mapping[str, Provider], policy: Policy, lease: timedelta, now: Clock,
@@ -50,7 +44,7 @@ class Worker:
 
     async def claim_to_make(self, limit: int) -> Sequence[Claim]:
         """Up to `limit` calls to make. The intent is committed before the call: a crash leaves it in doubt."""
-        send_by = _boottime() + self._lease.total_seconds() - SEND_MARGIN
+        send_by = boot_time() + self._lease.total_seconds() - SEND_MARGIN
         claims = await self._store.claim_to_make(limit, self._now(), self._lease)
         return [
             replace(claim, call=replace(claim.call, send_by=send_by, callback_url=self._callback_url(claim)))
@@ -63,7 +57,7 @@ class Worker:
 
     async def claim_to_look_at(self, limit: int) -> Sequence[list[Claim]]:
         """Up to `limit` calls that are due to be looked at one by one."""
-        send_by = _boottime() + self._lease.total_seconds() - SEND_MARGIN
+        send_by = boot_time() + self._lease.total_seconds() - SEND_MARGIN
         claims = await self._store.claim_to_look_at(limit, self._now(), self._lease)
         calls = (replace(each.call, send_by=send_by, callback_url=self._callback_url(each)) for each in claims)
         return [[replace(claim, call=call)] for claim, call in zip(claims, calls, strict=True)]
@@ -74,7 +68,7 @@ class Worker:
         Going through a provider's list takes long when many wait: it rests as long as it took, so that it leaves
         room for other reads and its claims do not run out.
         """
-        if _boottime() < self._rests_until:
+        if boot_time() < self._rests_until:
             return []
         running: dict[str, list[Claim]] = defaultdict(list)
         for claim in await self._store.claim_waiting(LOOKS_PER_CLAIM, self._now(), self._lease):
@@ -88,9 +82,9 @@ class Worker:
         """Ask how they go: one, or many of one provider by its list."""
         if len(claims) == 1:
             return [await self._asked(claims[0])]
-        provider, at, began = self._providers.get(claims[0].provider), self._now(), _boottime()
+        provider, at, began = self._providers.get(claims[0].provider), self._now(), boot_time()
         seen = await provider.poll_many([claim.call for claim in claims], at) if provider else {}
-        self._rests_until = 2 * _boottime() - began
+        self._rests_until = 2 * boot_time() - began
         # What no list shows would wait for ever: some of it is asked for by its id.
         alone = [each for each in claims if each.call.provider_id not in seen][:ONE_BY_ONE] if provider else []
         told = {claim.call.generation_id: await self._asked(claim) for claim in alone}
@@ -100,19 +94,18 @@ class Worker:
             for claim in claims
         ]
 
-    async def claim_unwanted(self, limit: int) -> Sequence[Claim]:
-        """Calls that were never asked for and nobody wants: cancelled, or past their deadline."""
-        return await self._store.claim_unwanted(limit, self._now())
-
-    async def drop(self, claim: Claim) -> Verdict:
-        """End it: nothing was paid."""
-        return give_up(claim, CANCELLED if claim.cancel_at else OUT_OF_TIME, self._now())
-
     async def record(self, verdicts: Sequence[Verdict]) -> None:
-        """Write what came of it; a claim that another worker took over is dropped."""
+        """Write what came of it. Of a claim that another worker took over only the call that it names is kept."""
         counted = await self._store.record(verdicts)
-        if counted < len(verdicts):
-            log.warning("claims were taken over", dropped=len(verdicts) - counted)
+        for verdict in counted:
+            if verdict.settled:
+                SETTLED.labels(verdict.claim.provider).inc()
+            if verdict.state == "HELD":
+                HELD.labels(verdict.claim.provider).inc()
+        if len(counted) < len(verdicts):
+            late = [verdict for verdict in verdicts if not any(verdict is each for each in counted)]
+            log.warning("claims were taken over", dropped=len(late))
+            await self._store.answered_late(late, self._now())
 
     async def record_groups(self, groups: Sequence[list[Verdict]]) -> None:
         """The same for what came of looks."""
@@ -136,10 +129,7 @@ class Worker:
     async def _ask(self, claim: Claim) -> Outcome:
         provider = self._providers.get(claim.provider)
         if provider is None:
-            words = f"no provider {claim.provider} is set up here"
-            # Only what was never asked has surely failed.
-            asked = claim.state != "PENDING"
-            return Unknown(words) if asked else Failed("provider_unavailable", words, retryable=True)
+            return Unknown(f"no provider {claim.provider} is set up here")
         match question(claim, provider.capabilities):
             case Question.SUBMIT:
                 return await provider.submit(claim.call, self._now())
@@ -159,11 +149,15 @@ class Worker:
         found = await provider.find(claim.call, self._now())
         if not isinstance(found, Candidates):
             return found
-        claimed = await self._store.claimed_ids(claim.provider, found.provider_ids)
-        chosen = pick(found, claimed)
-        return Running(chosen, look_at=self._now()) if chosen else found
-
-
-def _boottime() -> float:
-    """Seconds that also pass while the machine sleeps: a worker that slept must not send."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        free = pick(found, await self._store.claimed_ids(claim.provider, found.provider_ids))
+        if free and not await self._store.has_twin(claim):
+            return Running(free[0], look_at=self._now())  # nobody else of ours asked for the same: it is this one
+        for name in free:
+            # It may as well be a twin's. One that goes well is worth as much as ours; one that failed is no answer to
+            # ours, which may run: only the twin's own answer can say whose failure it was.
+            seen = await provider.poll(replace(claim.call, provider_id=name), self._now())
+            if isinstance(seen, Unknown):
+                return seen
+            if not isinstance(seen, Failed):
+                return Running(name, look_at=self._now())
+        return found

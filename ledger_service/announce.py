@@ -3,7 +3,7 @@
 from ledger_service.fold import Job, Standing
 from ledger_service.outputs import Output
 from schemas.events import CompletedOutput, Failure, JobCompleted
-from schemas.jobs import Status
+from schemas.jobs import OutputStatus, Status
 
 
 def announcement(job: Job, now: Standing) -> JobCompleted | None:
@@ -26,9 +26,10 @@ def announcement(job: Job, now: Standing) -> JobCompleted | None:
 
 
 def _output(output: Output) -> CompletedOutput:
-    stored = output.s3_key is not None
+    stored, status = output.s3_key is not None, output.status
+    assert status is not OutputStatus.PENDING and status is not OutputStatus.PROCESSING  # noqa: S101, PT018 - all are over
     return CompletedOutput(
-        index=output.index, revision=output.revision, status=output.status, key=output.s3_key, sha256=output.sha256,
+        index=output.index, revision=output.revision, status=status, key=output.s3_key, sha256=output.sha256,
         size=output.size, content_type=output.content_type,
         error=None if stored else _failure(output.error_code, output.error_message),
     )  # fmt: skip

@@ -8,18 +8,19 @@ from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from stage.settings import DatabaseUrl, StageSettings
+from stage.spans import span_in
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+TENANT = re.compile(r"[^\s=]{1,64}")
 
 
 def ages(pairs: str) -> dict[str, timedelta]:
     """The ages of TENANT=AGE pairs, such as acme=30d,*=365d. Raises ValueError for anything else."""
     found = {}
     for pair in filter(None, map(str.strip, pairs.split(","))):
-        told = re.fullmatch(r"([^\s=]{1,64})=([1-9]\d{0,4})([smhd])", pair)
-        if told is None or told[1] in found:
+        tenant, _, age = pair.partition("=")
+        if not TENANT.fullmatch(tenant) or tenant in found or not (span := span_in(age)):
             raise ValueError("must be TENANT=AGE pairs, such as acme=30d,*=365d")
-        found[told[1]] = timedelta(**{UNITS[told[3]]: int(told[2])})
+        found[tenant] = span
     return found
 
 

@@ -88,13 +88,17 @@ class JobRow(Base, table=True):
         CheckConstraint("requested_at IS NOT NULL OR completed_at IS NULL", name="nothing_completes_unasked"),
         CheckConstraint("announced BETWEEN 0 AND revision", name="announced_what_is"),
         Index("jobs_of_tenant", "tenant", "requested_at", "job_id"),
+        Index("jobs_by_status", "tenant", "status", "requested_at", "job_id"),
+        Index("jobs_by_model", "tenant", "model", "requested_at", "job_id"),
+        Index("jobs_by_metadata", "metadata", postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"},
+              postgresql_where=text("metadata <> '{}'")),
         Index(
             "jobs_to_remove",
             "tenant",
             "completed_at",
             postgresql_where=text(TO_REMOVE),
         ),
-    )
+    )  # fmt: skip
 
     job_id: UUID = Field(primary_key=True)
     tenant: str = Field(sa_type=Text)

@@ -95,7 +95,7 @@ class JobRequested(Event):
     metadata: dict[str, str] = Field(default_factory=dict)
     deadline: Moment | None = None
     max_attempts: int | None = Field(None, ge=1, le=20)
-    """Tries of one provider call after known failures; None leaves it to the generator's setting."""
+    """Tries of one provider call after known failures; left out, the generator's setting counts."""
 
 
 class CancelRequested(Event):
@@ -106,7 +106,9 @@ class CancelRequested(Event):
 
 
 class Redo(BaseModel):
-    """What a retry does about one output: `from` is a word of Python, so the field has another name here."""
+    """What a retry does about one output."""
+
+    # `from` is a word of Python, so the field has another name here.
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, serialize_by_alias=True)
 
@@ -265,6 +267,12 @@ class MediaStored(Event):
         return f"{self.topic}/{self.revision}/{self.index}/final"
 
 
+SOURCE_EXPIRED = "source_expired"
+"""The code of an upload that failed because its source was gone. When it is not final, it asks the generator where
+the output lies now: `MediaGenerated` with a `renewal` answers, and costs nothing.
+"""
+
+
 class UploadFailed(Event):
     """Storing one output failed. When `final`, it is not tried again in this revision."""
 
@@ -283,6 +291,10 @@ class UploadFailed(Event):
         return f"{self.topic}/{self.revision}/{self.index}/{'final' if self.final else self.attempt}"
 
 
+JobEnd = Literal[Status.COMPLETED, Status.PARTIAL, Status.FAILED, Status.CANCELLED, Status.EXPIRED]
+OutputEnd = Literal[OutputStatus.COMPLETED, OutputStatus.FAILED, OutputStatus.CANCELLED, OutputStatus.EXPIRED]
+
+
 class Failure(BaseModel):
     """Why something ended: a code from a documented list, and words for people."""
 
@@ -299,7 +311,7 @@ class CompletedOutput(BaseModel):
 
     index: Index
     revision: Revision
-    status: OutputStatus
+    status: OutputEnd
     key: str | None = None
     sha256: str | None = None
     size: int | None = None
@@ -313,7 +325,7 @@ class JobCompleted(Event):
     topic: ClassVar[str] = "job.completed"
     type: Literal["job.completed"] = "job.completed"
 
-    status: Status
+    status: JobEnd
     model: str
     num_outputs: Count
     stored: Count

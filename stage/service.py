@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
+from stage.metrics import metrics_route
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -30,8 +31,8 @@ STOP_SECONDS = 8.0
 
 
 def health_app(checks: Mapping[str, Check], routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """An app with `/health` (the process lives) and `/health/ready` (its dependencies answer), and `routes`."""
-    return Starlette(routes=[*health_routes(checks), *routes])
+    """An app with `/health` (the process lives), `/health/ready` (what it needs answers), `/metrics`, and `routes`."""
+    return Starlette(routes=[*health_routes(checks), metrics_route(), *routes])
 
 
 def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:

@@ -2,12 +2,14 @@
 
 import ssl
 import sys
+from datetime import timedelta
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.callbacks import live_keys
+from stage.spans import span_in
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -68,6 +70,14 @@ CallbackKeys = Annotated[SecretStr, AfterValidator(_keys)]
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
 """Where a service's own schema is. What is no such URL would look like a database that does not answer yet."""
+
+
+def _span(told: Any) -> Any:
+    return (span_in(told) or told) if isinstance(told, str) else told
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+"""90s, 30m, 24h or 7d, or what ISO 8601 says."""
 
 
 class StageSettings(ServiceSettings):

@@ -5,11 +5,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from generator_service.calls import Call
-from generator_service.decide import Claim as GenerationClaim
+from generator_service.claim import Claim as GenerationClaim
 from schemas.events import (
     CancelRequested,
     CompletedOutput,
+    DataRemoved,
     Event,
+    GenerationDoubted,
     GenerationFailed,
     GenerationSubmitted,
     JobCompleted,
@@ -25,7 +27,8 @@ from schemas.events import (
 from schemas.identity import generation_id_of, partition_of, storage_key_of
 from schemas.jobs import OutputStatus, Status
 from schemas.wire import Position
-from uploader_service.decide import Claim as UploadClaim
+from uploader_service.uploads import Claim as UploadClaim
+from uploader_service.uploads import Media
 
 E = TypeVar("E", bound=Event)
 
@@ -79,6 +82,18 @@ def a_failed_generation(**changes: Any) -> GenerationFailed:
     )  # fmt: skip
 
 
+def a_doubt(**changes: Any) -> GenerationDoubted:
+    """A call whose answer was lost; it is looked for."""
+    return _say(
+        GenerationDoubted, changes, generation=0, attempt=1, provider="fake", outputs=(0,), held=False, cause="reset"
+    )
+
+
+def a_removal(**changes: Any) -> DataRemoved:
+    """A removal that somebody asked for."""
+    return _say(DataRemoved, changes, reason="request")
+
+
 def a_generated_output(**changes: Any) -> MediaGenerated:
     source = UrlSource(url="https://replicate.delivery/pbxt/abc123.jpg")
     return _say(MediaGenerated, changes, index=0, generation=0, attempt=1, provider="fake", source=source)
@@ -118,10 +133,12 @@ def one_of_each() -> list[Event]:
         a_callback(),
         a_submission(),
         a_failed_generation(),
+        a_doubt(),
         a_generated_output(),
         a_stored_output(),
         a_failed_upload(),
         a_completion(),
+        a_removal(),
     ]
 
 
@@ -136,17 +153,26 @@ def a_call(**changes: Any) -> Call:
 def a_generation_claim(**changes: Any) -> GenerationClaim:
     facts: dict[str, Any] = {
         "call": a_call(), "job_id": JOB, "tenant": TENANT, "revision": 1, "number": 0, "provider": "fake", "fence": 1,
-        "state": "PENDING", "polls": 0, "cost_units": 1, "cancel_at": None, "pay_again": False,
+        "state": "PENDING", "polls": 0, "cost_units": 1, "cancel_at": None, "pay_again": False, "max_attempts": None,
     }  # fmt: skip
     return GenerationClaim(**facts | changes)
 
 
 def an_upload_claim(**changes: Any) -> UploadClaim:
     facts: dict[str, Any] = {
-        "id": 1, "job_id": JOB, "revision": 1, "index": 0, "tenant": TENANT,
-        "source": UrlSource(url="https://replicate.delivery/pbxt/abc123.jpg"), "attempt": 1, "fence": 1,
+        "id": 1, "job_id": JOB, "revision": 1, "index": 0, "tenant": TENANT, "state": "PENDING", "attempt": 1,
+        "fence": 1, "since": NOON, "provider": "fake",
+        "source": UrlSource(url="https://replicate.delivery/pbxt/abc123.jpg"),
     }  # fmt: skip
     return UploadClaim(**facts | changes)
+
+
+def some_media(**changes: Any) -> Media:
+    facts: dict[str, Any] = {
+        "key": storage_key_of(JOB, 1, 0, "jpg"), "sha256": SHA256, "size": 1_234, "content_type": "image/jpeg",
+        "width": 1024, "height": 768,
+    }  # fmt: skip
+    return Media(**facts | changes)
 
 
 def _say(fact: type[E], changes: dict[str, Any], **facts: Any) -> E:

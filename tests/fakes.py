@@ -1,31 +1,29 @@
 """Small stand-ins that remember what was asked of them."""
 
 import asyncio
-import base64
-import hashlib
-import io
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from aiokafka import TopicPartition
-from botocore.exceptions import ClientError
 
 import gateway.store
 import generator_service.store
+import uploader_service.objects
 import uploader_service.store
 from gateway.log_tail import LogTail, TooFarBehindError
 from gateway.signing import Signer
 from generator_service.calls import Call
-from generator_service.decide import Claim as GenerationClaim
-from generator_service.decide import Verdict
+from generator_service.claim import Claim as GenerationClaim
+from generator_service.claim import Verdict
 from schemas.events import JobRequested
 from schemas.jobs import Job
 from schemas.wire import Record
 from stage.kafka import LogEnds
 from stage.work import Beats
-from uploader_service.fetch import Fetcher
+from uploader_service.fetch import Fetcher, FetchError
+from uploader_service.landing import Landing
+from uploader_service.objects import Listed, StoreError
 
 
 class Rows:
@@ -103,7 +101,9 @@ class GenerationStore(generator_service.store.Store):
         self._claimed = frozenset(claimed)
         self.claims: list[tuple[str, int, datetime, timedelta | None]] = []
         self.verdicts: list[Verdict] = []
+        self.late: list[Verdict] = []
         self.taken_over = 0
+        """How many of the first verdicts are of claims that another worker took over."""
 
     async def claim_to_make(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
         return self._take("to make", limit, at, lease)
@@ -114,9 +114,6 @@ class GenerationStore(generator_service.store.Store):
     async def claim_waiting(self, limit: int, at: datetime, lease: timedelta) -> list[GenerationClaim]:
         return self._take("waiting", limit, at, lease)
 
-    async def claim_unwanted(self, limit: int, at: datetime) -> list[GenerationClaim]:
-        return self._take("unwanted", limit, at, None)
-
     def _take(self, kind: str, limit: int, at: datetime, lease: timedelta | None) -> list[GenerationClaim]:
         self.claims.append((kind, limit, at, lease))
         taken, self._due = self._due[:limit], self._due[limit:]
@@ -125,9 +122,16 @@ class GenerationStore(generator_service.store.Store):
     async def claimed_ids(self, provider: str, provider_ids: Sequence[str]) -> frozenset[str]:
         return self._claimed & set(provider_ids)
 
-    async def record(self, verdicts: Sequence[Verdict]) -> int:
-        self.verdicts += verdicts
-        return len(verdicts) - self.taken_over
+    async def record(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        counted = list(verdicts[self.taken_over :])
+        self.verdicts += counted
+        return counted
+
+    async def has_twin(self, claim: GenerationClaim) -> bool:
+        return False
+
+    async def answered_late(self, verdicts: Sequence[Verdict], at: datetime) -> None:
+        self.late += verdicts
 
     async def call_of(self, generation_id: UUID) -> Call | None:
         return self._calls.get(generation_id)
@@ -141,49 +145,67 @@ class UploadStore(uploader_service.store.Store):
 
 
 class Sources(Fetcher):
-    """What every source holds, or why it cannot be had."""
+    """What every source holds, or why it cannot be had, and how often somebody asked."""
 
     def __init__(self, content: bytes | Exception) -> None:
-        self._content = content
+        self.content = content
+        self.asked = 0
+        self.on_asked: Callable[[], Awaitable[None]] = _nothing_more
 
-    async def fetch(self, url: str) -> bytes:
-        if isinstance(self._content, Exception):
-            raise self._content
-        return self._content
+    async def fetch(self, source_url: str, provider: str, landing: Landing) -> None:
+        self.asked += 1
+        await self.on_asked()
+        if isinstance(self.content, Exception):
+            raise self.content
+        await landing.write(self.content)
 
 
-class Bucket:
-    """An S3 client that keeps objects in memory, after as many faults as it was told."""
+class Objects(uploader_service.objects.Objects):
+    """A bucket in memory. It fails as often as it was told, and for as long as `away` says why."""
 
     def __init__(self, faults: Sequence[Exception] = ()) -> None:
         self._faults = list(faults)
-        self.objects: dict[str, tuple[bytes, str]] = {}
-        self.puts = 0
+        self.away: Exception | None = None
+        self.there: dict[str, tuple[bytes, str]] = {}
+        self.times: dict[str, datetime] = {}
+        self.firsts: list[bool] = []
+        """Of each put, whether it was called the first."""
+        self.on_stored: Callable[[], Awaitable[None]] = _nothing_more
 
-    async def put_object(self, **asked: Any) -> None:
-        self.puts += 1
+    async def put(self, key: str, landing: Landing, content_type: str, *, first: bool) -> None:
+        self.firsts.append(first)
         self._maybe_fail()
-        body = asked["Body"]
-        assert asked["ContentMD5"] == base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-        self.objects[asked["Key"]] = (body, asked["ContentType"])
+        with landing.open() as file:
+            content = file.read()
+        if self.there.get(key, (content, ""))[0] != content:
+            raise StoreError("key_conflict", "other bytes lie there", passing=False)
+        self.there[key] = (content, content_type)
+        await self.on_stored()
 
-    async def get_object(self, **asked: Any) -> dict[str, Any]:
+    async def get_staged(self, key: str, sha256: str, landing: Landing) -> None:
+        if self.away is not None:
+            raise FetchError("source_unavailable", "the store is away", passing=True)
+        if key not in self.there:
+            raise FetchError("source_expired", "the store has no such object", passing=False)
+        await landing.write(self.there[key][0])
+        if landing.sha256 != sha256:
+            raise FetchError("source_unavailable", "the staged source is not what was staged", passing=True)
+
+    async def delete(self, keys: Sequence[str]) -> None:
         self._maybe_fail()
-        if asked["Key"] not in self.objects:
-            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": _Body(self.objects[asked["Key"]][0])}
+        for key in keys:
+            self.there.pop(key, None)
+
+    async def listed(self, prefix: str) -> AsyncIterator[Listed]:
+        self._maybe_fail()
+        for key in [key for key in self.there if key.startswith(prefix)]:
+            yield Listed(key, len(self.there[key][0]), self.times.get(key, datetime.now(UTC)))
 
     def _maybe_fail(self) -> None:
         if self._faults:
             raise self._faults.pop(0)
-
-
-class _Body:
-    def __init__(self, content: bytes) -> None:
-        self._content = io.BytesIO(content)
-
-    async def read(self) -> bytes:
-        return self._content.read()
+        if self.away is not None:
+            raise self.away
 
 
 class Log:

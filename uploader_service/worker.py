@@ -1,117 +1,184 @@
 """Claims outputs that are due, fetches them, stores them, and names what came of it."""
 
 import asyncio
-import base64
-import hashlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
-from aiobotocore.httpsession import HTTPClientError
-from botocore.exceptions import BotoCoreError, ClientError
+from prometheus_client import Counter
 
 from schemas.clock import Clock
 from schemas.events import UrlSource
 from schemas.identity import storage_key_of
-from stage.retry import delay_before
 from stage.telemetry import get_logger
-from uploader_service.decide import Budget, Claim, NotStored, Outcome, Stored, Verdict, decide
+from uploader_service.decide import (
+    Kept,
+    NoAnswer,
+    NoRoom,
+    NothingEarlier,
+    NotStored,
+    Outcome,
+    Removed,
+    SpoolLost,
+    Step,
+    Stored,
+    Verdict,
+    decide,
+    step,
+)
 from uploader_service.fetch import Fetcher, FetchError
+from uploader_service.landing import Landing, SpoolFullError
+from uploader_service.objects import Objects, StoreError
 from uploader_service.settings import Settings
-from uploader_service.sniff import NotMediaError, sniff
+from uploader_service.sniff import NotMediaError, sniff, unexpected
+from uploader_service.spool import Held, Spool
 from uploader_service.store import Store
-
-if TYPE_CHECKING:
-    from types_aiobotocore_s3 import S3Client
+from uploader_service.uploads import Claim, Media, Spooled
 
 log = get_logger(__name__)
 
-QUICK_TRIES = 3
-"""Tries of one PUT within a claim: rclone answers 500 to several first PUTs into a folder that is being made."""
+EXPIRED = Counter("darkroom_sources_expired", "Outputs whose source was gone before they were fetched")
+FULL = Counter("darkroom_spool_full", "Outputs that found no room in the spool, each time")
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A verdict, and the bytes in hand that it speaks of."""
+
+    verdict: Verdict
+    held: Held | None
 
 
 class Worker:
-    """One beat after the other: claim, fetch and store, decide, record."""
+    """One beat after the other: claim, fetch or store, decide, record. `spooled`: there is more to store now."""
 
-    def __init__(self, store: Store, fetcher: Fetcher, bucket: "S3Client", settings: Settings, now: Clock) -> None:
-        self._store, self._fetcher, self._bucket = store, fetcher, bucket
-        self._settings, self._now = settings, now
-        self._budget = Budget(
-            settings.max_attempts,
-            lambda attempt: delay_before(
-                attempt, initial=settings.initial_retry_delay, maximum=settings.max_retry_delay
-            ),
-        )
+    def __init__(
+        self, store: Store, fetcher: Fetcher, objects: Objects, spool: Spool, settings: Settings, now: Clock,
+        spooled: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._store, self._fetcher, self._objects, self._spool = store, fetcher, objects, spool
+        self._settings, self._policy, self._now = settings, settings.policy, now
+        self._spooled = spooled
+        self.in_work: set[tuple[int, int]] = set()
+        """Id and fence of claims whose leases must be kept up: in work, or not recorded yet."""
 
-    async def claim(self, limit: int) -> Sequence[Claim]:
-        """Up to `limit` outputs that are due."""
-        return await self._store.claim_due(limit, self._now(), self._settings.lease)
+    async def claim_to_fetch(self, limit: int) -> Sequence[Claim]:
+        """Up to `limit` outputs that are not fetched yet, or wait for something and have waited long enough."""
+        return await self._store.claim_to_fetch(limit, self._now(), self._settings.lease)
 
-    async def work(self, claim: Claim) -> Verdict:
-        """Store one output. The same bytes go to the same key, so a repeat changes nothing."""
+    async def claim_to_store(self, limit: int) -> Sequence[Claim]:
+        """Up to `limit` outputs that wait in our spool."""
+        return await self._store.claim_to_store(limit, self._now(), self._settings.lease)
+
+    async def work(self, claim: Claim) -> Worked:
+        """Do what is next about one output. The same bytes go to the same key, so a repeat changes nothing."""
+        self.in_work.add((claim.id, claim.fence))
         with structlog.contextvars.bound_contextvars(
-            job_id=str(claim.job_id), index=claim.index, attempt=claim.attempt
+            job_id=str(claim.job_id), index=claim.index, revision=claim.revision, attempt=claim.attempt
         ):
-            verdict = decide(claim, await self._fetch_and_store(claim), self._now(), self._budget)
-            log.info("upload", state=verdict.state, error=verdict.error)
-            return verdict
+            outcome, held = await self._do(claim)
+            verdict = decide(claim, outcome, self._now(), self._policy)
+            if verdict.error == "source_expired":
+                EXPIRED.inc()
+            if isinstance(outcome, NoRoom):
+                FULL.inc()
+                log.error("the spool is full", spool_dir=str(self._settings.spool_dir))
+            log.info("upload", was=claim.state, state=verdict.claim.state, error=verdict.error)
+            return Worked(verdict, held)
 
-    async def record(self, verdicts: Sequence[Verdict]) -> None:
+    async def record(self, results: Sequence[Worked]) -> None:
         """Write what came of it; a claim that another worker took over is dropped."""
-        counted = await self._store.record(verdicts)
-        if counted < len(verdicts):
-            log.warning("claims were taken over", dropped=len(verdicts) - counted)
+        counted = await self._store.record([result.verdict for result in results])
+        for result in results:
+            claim = (result.verdict.claim.id, result.verdict.claim.fence)
+            self.in_work.discard(claim)
+            if result.held is not None:
+                await self._let_go(result.held, result.verdict, counted=claim in counted)
+        if any(result.verdict.claim.state == "SPOOLED" for result in results):
+            self._spooled()
+        if len(counted) < len(results):
+            log.warning("claims were taken over", dropped=len(results) - len(counted))
 
-    async def _fetch_and_store(self, claim: Claim) -> Outcome:
+    async def _do(self, claim: Claim) -> tuple[Outcome, Held | None]:
+        match step(claim):
+            case Step.FIND:
+                return await self._store.earlier(claim) or NothingEarlier(), None
+            case Step.FETCH:
+                held = await self._spool.left_behind(claim) or self._spool.landing(claim)
+                return await self._fetch_and_store(claim, held), held
+            case Step.STORE:
+                return await self._store_spooled(claim)
+            case Step.END:
+                return (Removed() if claim.removed else NoAnswer()), None
+
+    async def _fetch_and_store(self, claim: Claim, held: Held) -> Outcome:
+        """Fetch, and store at once what is small; a crash fetches it again. What is large is safe in a file first."""
+        landing = held.landing
         try:
-            content = await self._content(claim)
-            seen = sniff(content)
-        except FetchError as fault:
+            if not landing.size:
+                await self._fetch(claim, landing)
+            media = await self._media(claim, landing)
+        except (FetchError, NotMediaError) as fault:
             return fault.outcome
-        except NotMediaError as wrong:
-            return NotStored("output_unreadable", str(wrong), passing=False)
-        key = storage_key_of(claim.job_id, claim.revision, claim.index, seen.extension)
-        if not_stored := await self._put(key, content, seen.content_type):
-            return not_stored
-        return Stored(
-            key, hashlib.sha256(content).hexdigest(), len(content), seen.content_type,
-            seen.width, seen.height, seen.duration_ms,
+        except SpoolFullError:
+            return NoRoom()
+        if landing.content is None:
+            return await self._kept(held, media)
+        try:
+            await self._objects.put(media.key, landing, media.content_type, first=claim.attempt == 1)
+        except StoreError as fault:
+            return await self._kept(held, media, fault.outcome) if fault.outcome.passing else fault.outcome
+        return Stored(media)
+
+    async def _fetch(self, claim: Claim, landing: Landing) -> None:
+        source = claim.source
+        if source is None:
+            raise FetchError("source_expired", "nothing says where the output is", passing=False)
+        if isinstance(source, UrlSource):
+            await self._fetcher.fetch(source.url, claim.provider, landing)
+        else:
+            await self._objects.get_staged(source.key, source.sha256, landing)
+
+    async def _media(self, claim: Claim, landing: Landing) -> Media:
+        """What the bytes are. Raises `NotMediaError`, also when they are not of the kind that was asked for."""
+        # Looking into a file may block.
+        seen = sniff(landing) if landing.content is not None else await asyncio.to_thread(sniff, landing)
+        if wrong := unexpected(claim.output_format, seen):
+            raise wrong
+        return Media(
+            storage_key_of(claim.job_id, claim.revision, claim.index, seen.extension), landing.sha256, landing.size,
+            seen.content_type, seen.width, seen.height, seen.duration_ms,
         )  # fmt: skip
 
-    async def _content(self, claim: Claim) -> bytes:
-        if isinstance(claim.source, UrlSource):
-            return await self._fetcher.fetch(claim.source.url)
-        return await self._staged(claim.source.key)
-
-    async def _staged(self, key: str) -> bytes:
+    async def _kept(self, held: Held, media: Media, fault: NotStored | None = None) -> Outcome:
         try:
-            async with asyncio.timeout(self._settings.fetch_timeout.total_seconds()):
-                answer = await self._bucket.get_object(Bucket=self._settings.s3_bucket_name, Key=key)
-                content: bytes = await answer["Body"].read()
-                return content
-        except ClientError as refused:
-            gone = refused.response["Error"].get("Code") == "NoSuchKey"
-            code = "source_expired" if gone else "source_unavailable"
-            raise FetchError(code, "the store does not give the staged source", passing=not gone) from None
-        except (BotoCoreError, HTTPClientError, TimeoutError, OSError) as broken:
-            words = f"the store did not answer: {type(broken).__name__}"
-            raise FetchError("source_unavailable", words, passing=True) from None
+            await held.landing.keep()
+        except SpoolFullError:
+            return NoRoom()
+        return Kept(media, Spooled(held.file, self._spool.owner), fault)
 
-    async def _put(self, key: str, content: bytes, content_type: str) -> NotStored | None:
-        """PUT under our own deadline, trying a few times at once. The store checks the MD5 of what arrived."""
-        md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-        fault = ""
-        for quick_try in range(QUICK_TRIES):
-            try:
-                async with asyncio.timeout(self._settings.store_timeout.total_seconds()):
-                    await self._bucket.put_object(
-                        Bucket=self._settings.s3_bucket_name, Key=key, Body=content, ContentType=content_type,
-                        ContentMD5=md5,
-                    )  # fmt: skip
-                return None
-            except ClientError as refused:
-                fault = f"the store answered {refused.response['Error'].get('Code', 'an error')}"
-            except (BotoCoreError, HTTPClientError, TimeoutError, OSError) as broken:
-                fault = f"the store did not answer: {type(broken).__name__}"
-            await asyncio.sleep(0.02 * 3**quick_try)
-        return NotStored("storage_failed", fault, passing=True)
+    async def _store_spooled(self, claim: Claim) -> tuple[Outcome, Held | None]:
+        """Store from the file, if it still is what was kept."""
+        if claim.spooled is None or claim.media is None:
+            return SpoolLost(), None
+        held = await self._spool.kept(claim.spooled.file)
+        if held is None or held.landing.sha256 != claim.media.sha256:
+            log.error("a spool file is lost", file=claim.spooled.file, there=held is not None)
+            if held is not None:
+                await held.landing.discard()  # at once: what was changed must never be taken for what was left behind
+            return SpoolLost(), held
+        try:
+            await self._objects.put(claim.media.key, held.landing, claim.media.content_type, first=False)
+        except StoreError as fault:
+            return fault.outcome, held
+        return Stored(claim.media), held
+
+    async def _let_go(self, held: Held, verdict: Verdict, *, counted: bool) -> None:
+        """Remove the bytes unless the row speaks of them. Those of a claim that did not count may be another's now."""
+        try:
+            if counted and (verdict.claim.spooled is None or verdict.claim.spooled.file != held.file):
+                await held.landing.discard()
+        except OSError as fault:
+            log.warning("a spool file is removed later", file=held.file, fault=type(fault).__name__)
+        finally:
+            self._spool.release(held)

@@ -1,6 +1,5 @@
 """`darkroom bill`: what a provider says it was asked for, against our own books."""
 
-import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +10,12 @@ from darkroom.commands.examples import examples
 from darkroom.commands.local import home_option
 from darkroom.operators import NothingChanged, as_json, shown, table, told, with_books
 from darkroom.steps import WrongSettingError
+from stage.spans import span_in
 
 if TYPE_CHECKING:
     from generator_service.bill_check import BillCheck
     from generator_service.operations import Operations
 
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 SHOWN = 20
 
 
@@ -29,10 +28,10 @@ class Ago(click.ParamType[timedelta]):
         """The span of time that is meant."""
         if isinstance(value, timedelta):
             return value
-        found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", str(value))
-        if not found:
+        span = span_in(str(value))
+        if not span:
             self.fail(f"{value!r} is not a time such as 90m, 24h or 7d", param, ctx)
-        return timedelta(**{UNITS[found[2]]: int(found[1])})
+        return span
 
 
 @click.group(epilog=examples("darkroom bill check --provider replicate --since 24h"))

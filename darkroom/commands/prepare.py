@@ -6,6 +6,7 @@ import click
 
 from darkroom import steps
 from darkroom.commands.examples import examples
+from darkroom.commands.orphans import orphans
 
 
 @click.group(
@@ -63,9 +64,17 @@ def apply(environ: dict[str, str]) -> None:
     click.echo("The topics are there.")
 
 
-@click.group(epilog=examples("darkroom bucket create"))
+@click.group(
+    epilog=examples(
+        "darkroom bucket create      the bucket the media go to",
+        "darkroom bucket orphans     what lies in it and is nobody's; deletes nothing by itself",
+    )
+)
 def bucket() -> None:
-    """Make what the services need in S3."""
+    """Make what the services need in S3, and keep it tidy."""
+
+
+bucket.add_command(orphans)
 
 
 @bucket.command()

@@ -9,6 +9,7 @@ from darkroom.local.home import password, sole_supervisor, supervisor_of
 from darkroom.local.part import LocalError
 from darkroom.local.ports import HOST
 from darkroom.local.processes import as_it_is, end_leftovers
+from darkroom.local.services import ACCESS_KEY, DEFAULTS
 from darkroom.local.state import PartState, State, read_state
 
 GONE_WITHIN = 15.0  # seconds: a supervisor promises 10
@@ -26,6 +27,18 @@ def database_url(home: Path, service: str) -> str | None:
     for part in parts_of(home):
         if part.name == "postgres" and part.state is State.READY:
             return f"postgresql://{service}:{password(home, service)}@{HOST}:{part.port}/darkroom"
+    return None
+
+
+def bucket_environ(home: Path) -> dict[str, str] | None:
+    """The settings of the S3 store that runs in `home`, its secret key included. None when none runs."""
+    for part in parts_of(home):
+        if part.name == "s3" and part.state is State.READY:
+            return {
+                "S3_ENDPOINT_URL": f"http://{HOST}:{part.port}", "S3_ACCESS_KEY_ID": ACCESS_KEY,
+                "S3_SECRET_ACCESS_KEY": password(home, "s3"), "S3_BUCKET_NAME": DEFAULTS["S3_BUCKET_NAME"],
+                "S3_REGION": DEFAULTS["S3_REGION"],
+            }  # fmt: skip
     return None
 
 

@@ -77,6 +77,7 @@ class Stack:
             if self._servers:
                 await self._start_servers()
             self.environ |= media_hosts(self.ports, self.environ)
+            self.environ.setdefault("UPLOADER_SPOOL_DIR", str(self.home / "spool"))  # it outlives a restart
             if self._services:
                 await self.start_services()
         except BaseException:

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,7 +95,7 @@ class CogProvider:
         except TimeoutError:
             # Hanging up makes Cog cancel it. Whatever it makes of it now, nobody will ever see.
             words = f"the model took longer than {self._patience:g} s: GENERATOR_CALL_TIMEOUT is what it is given"
-            return failed(Code.TIMED_OUT, words)
+            return replace(failed(Code.TIMED_OUT, words), provider_id=id_of(call))
         return await self._answered(response, call)
 
     async def poll(self, call: Call, at: datetime) -> Polled:
@@ -122,9 +123,10 @@ class CogProvider:
             case "succeeded":
                 return await finished(id_of(call), told.get("output"), call, self._stage, expires_at=None)
             case "failed":
-                return _broken(str(told.get("error") or ""), call)
+                return replace(_broken(str(told.get("error") or ""), call), provider_id=id_of(call))
             case "canceled":
-                return failed(Code.CANCELLED, "the call was stopped before it was done")
+                stopped = failed(Code.CANCELLED, "the call was stopped before it was done")
+                return replace(stopped, provider_id=id_of(call))
             case "starting" | "processing":
                 return Unknown("it still runs for a connection that was lost")
             case _:

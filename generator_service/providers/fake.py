@@ -88,7 +88,8 @@ def _trouble(call: Call) -> Failed | None:
     if isinstance(for_good, list) and any(index in for_good for index in call.outputs):
         return Failed("content_policy", "the fake provider was asked to refuse this output", retryable=False)
     if isinstance(attempts, int) and call.attempt <= attempts:
-        return Failed("provider_failed", "the fake provider was asked to fail this attempt", retryable=True)
+        words, name = "the fake provider was asked to fail this attempt", f"fake-{call.generation_id}"
+        return Failed("provider_failed", words, retryable=True, provider_id=f"{name}-{call.attempt}")
     return None
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -30,11 +31,9 @@ async def finished(
     found = list(dict.fromkeys(media_in(output)))[: len(call.outputs)]
     if not found:
         empty = output is None or output in ([], {}, "")
-        return (
-            failed(Code.NO_OUTPUT, "the model succeeded and made nothing")
-            if empty
-            else failed(Code.BAD_OUTPUT, "the model made something that is no media")
-        )
+        nothing = failed(Code.NO_OUTPUT, "the model succeeded and made nothing")
+        odd = failed(Code.BAD_OUTPUT, "the model made something that is no media")
+        return replace(nothing if empty else odd, provider_id=provider_id)
     sources: list[UrlSource | StagedSource] = []
     try:
         for index, address in zip(call.outputs, found, strict=False):
@@ -43,7 +42,7 @@ async def finished(
             else:
                 sources.append(_at(address, expires_at))
     except NotMedia as wrong:
-        return failed(Code.BAD_OUTPUT, str(wrong))
+        return replace(failed(Code.BAD_OUTPUT, str(wrong)), provider_id=provider_id)
     except Exception as fault:  # noqa: BLE001 - whatever a bucket's client throws, the bytes can be asked for again
         return Unknown(f"the output could not be kept ({type(fault).__name__})")
     return Finished(provider_id, tuple(sources))

@@ -116,7 +116,7 @@ class ReplicateProvider:
         shows without what it made, is left out.
         """
         waiting = {call.provider_id: call for call in calls if call.provider_id is not None}
-        oldest = min((call.submitted_at or call.intent_at or at for call in calls), default=at)
+        oldest = min((call.intent_at or call.submitted_at or at for call in calls), default=at)
         seen: dict[str, Polled] = {}
         try:
             async for page in self._pages():

@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from generator_service import app
+from generator_service import adoption, app
 from generator_service.calls import Finished
 from generator_service.handlers import Handlers
 from generator_service.providers.replicate import ReplicateProvider
@@ -53,7 +53,7 @@ def lay_points(orders: Orders) -> None:
         (Handlers, "on_job_requested", reach(Point.PLANNED)),
         (Store, "claim_to_make", reach(Point.CLAIMED, has_some)),
         (Store, "record", reach(Point.RECORDED, has_some)),
-        (Store, "adopt", reach(Point.ADOPTED, has_some)),
+        (adoption, "_adopt", reach(Point.ADOPTED, has_some)),
         (ReplicateProvider, "submit", reach(Point.ANSWERED)),
         (ReplicateProvider, "poll", reach(Point.FINISHED, is_over)),
         (ReplicateProvider, "find", reach(Point.FOUND)),

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -28,6 +28,7 @@ PROJECTIONS = ("ledger.jobs", "ledger.outputs", "ledger.attempts")
 DEADLINE = 60.0
 
 Json = dict[str, Any]
+E = TypeVar("E", bound=Event)
 
 
 class Pipeline:
@@ -61,16 +62,27 @@ class Pipeline:
         shown: Json = answer.json()
         return shown
 
-    async def end_of(self, job_id: UUID, within: float = DEADLINE) -> Json:
-        """The job once it is done."""
+    async def end_of(self, job_id: UUID, within: float = DEADLINE, *, revision: int = 1) -> Json:
+        """The job once it is done, in this revision of it or a later one."""
         job: Json = {}
 
         async def done() -> bool:
             job.update(await self.status(job_id))
-            return bool(job["done"])
+            return bool(job["done"]) and job["revision"] >= revision
 
-        await until(done, within, f"job {job_id} to be done")
+        await until(done, within, f"revision {revision} of job {job_id} to be done")
         return job
+
+    async def served(self, job: Json) -> dict[int, str]:
+        """The sum of each stored output of a job, as its bytes come out of the bucket by our own link."""
+        sums = {}
+        async with httpx.AsyncClient() as browser:
+            for media in job["media"]:
+                if media["content_url"] is not None:
+                    link = (await self.http.get(media["content_url"])).headers["location"]
+                    content = (await browser.get(link)).raise_for_status().content
+                    sums[media["index"]] = hashlib.sha256(content).hexdigest()
+        return sums
 
     async def records(self, *names: str) -> list[ConsumerRecord[bytes, bytes]]:
         """Every record of these topics, or of all, as the log holds them now."""
@@ -91,6 +103,12 @@ class Pipeline:
             return found
         finally:
             await consumer.stop()
+
+    async def facts(self, kind: type[E], job_id: UUID) -> list[E]:
+        """What the log says of this kind about a job, in its order; what was said twice alike counts once."""
+        key = str(job_id).encode()
+        said = {record.value: record for record in await self.records(kind.topic) if record.key == key}
+        return [kind.model_validate_json(value) for value in said if value is not None]
 
     async def reproduce(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         """Produce records again as Kafka UI does: same partition, key, value and headers."""

@@ -10,7 +10,7 @@ from schemas.wire import Position, UnreadableRecordError, decode
 from tests.pipeline.driver import Pipeline
 
 JOBS = 50
-SAID_FROM_OUTSIDE = {"job.requested", "cancel.requested", "retry.requested", "provider.called_back"}
+SAID_FROM_OUTSIDE = {"job.requested", "cancel.requested", "retry.requested", "provider.called_back", "data.removed"}
 
 
 @pytest.mark.parametrize("service", ["generator-1", "uploader-1", "ledger-1", "gateway"])

@@ -1,12 +1,14 @@
 """Which calls are claimed to be made, on a real PostgreSQL: none that nobody wants any more."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from darkroom.local.stack import Stack
+from generator_service import gates
 from generator_service.allowance import Limits
 from generator_service.plan import Generation
 from generator_service.store import Store
@@ -35,7 +37,7 @@ def a_generation(deadline: datetime | None = None, cost_units: int = 1) -> Gener
 
 async def planned(pool: Pool, store: Store, *generations: Generation) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        await store.add(connection, generations, utc_now())
+        await gates.add(connection, generations, utc_now())
 
 
 async def test_a_call_whose_deadline_has_passed_is_not_claimed_however_late_it_is_dropped(pool: Pool) -> None:
@@ -51,7 +53,7 @@ async def test_a_cancelled_call_is_not_claimed_however_late_it_is_dropped(pool: 
     store = Store(pool, "test", "test", {"paid": None})
     await planned(pool, store, unwanted := a_generation())
     async with pool.acquire() as connection, connection.transaction():
-        await store.cancel(connection, {unwanted.job_id: 1}, utc_now())
+        await gates.cancel(connection, {unwanted.job_id: 1}, utc_now())
 
     assert await store.claim_to_make(10, utc_now(), LEASE) == []
 
@@ -66,3 +68,17 @@ async def test_a_cap_of_cost_units_is_passed_by_one_call_at_most(pool: Pool, dea
         found += len(claims)
 
     assert found == claimed
+
+
+async def test_a_removed_jobs_prompt_is_forgotten_once_its_call_is_over_and_no_other(pool: Pool) -> None:
+    store = Store(pool, "test", "test", {"paid": None})
+    over, later_revision, running, another = (a_generation() for _ in range(4))
+    await planned(pool, store, over, replace(later_revision, revision=2), running, another)
+    await pool.execute("UPDATE generations SET state = 'SUCCEEDED', due_at = NULL WHERE id <> $1", running.id)
+
+    async with pool.acquire() as connection, connection.transaction():
+        await gates.forget(connection, {over.job_id: 1, later_revision.job_id: 1, running.job_id: 1})
+
+    left = {row["id"]: row["ask"] for row in await pool.fetch("SELECT id, ask FROM generations")}
+    assert {name for name, ask in left.items() if ask["prompt"]} == {later_revision.id, running.id, another.id}
+    assert left[over.id] == over.ask | {"prompt": "", "input": {}}

@@ -15,15 +15,17 @@ from stage.consume import Heard
 from stage.database import Pool, new_pool
 from tests.builders import (
     JOB,
+    a_doubt,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
+    a_removal,
     a_request,
     a_stored_output,
     a_submission,
     later,
 )
-from tests.unit.ledger_service.histories import a_doubt, a_removal, a_renewal, in_the_log
+from tests.unit.ledger_service.histories import a_renewal, in_the_log
 
 TABLES = ("jobs", "outputs", "attempts")
 

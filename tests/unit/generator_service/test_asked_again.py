@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from generator_service.calls import Call, Capability, NotSent, Throttled
-from generator_service.decide import Claim, Policy, decide
+from generator_service.claim import Claim, Policy
+from generator_service.decide import decide
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 POLICY = Policy(max_attempts=3, delay=lambda _: 5.0)

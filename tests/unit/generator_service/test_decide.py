@@ -6,21 +6,12 @@ from datetime import timedelta
 import pytest
 
 from generator_service import decide as module
+from generator_service.adoption import Meaning, meaning
 from generator_service.calls import Candidates, Capability, Failed, Finished, NotSent, Running, Throttled, Unknown
-from generator_service.decide import (
-    CANCELLED,
-    Claim,
-    Outcome,
-    Policy,
-    Question,
-    Verdict,
-    decide,
-    give_up,
-    pick,
-    question,
-)
+from generator_service.claim import CANCELLED, Claim, Policy, Verdict
+from generator_service.decide import Outcome, Question, decide, give_up, pick, question
 from generator_service.tables import State
-from schemas.events import GenerationFailed, GenerationSubmitted, MediaGenerated, UrlSource
+from schemas.events import GenerationDoubted, GenerationFailed, GenerationSubmitted, MediaGenerated, UrlSource
 from tests.builders import NOON, a_call, a_generation_claim, later
 
 POLICY = Policy(max_attempts=3, delay=lambda attempt: 10.0 * attempt)
@@ -32,7 +23,8 @@ SOURCE = UrlSource(url="https://replicate.delivery/a.jpg")
 
 RUNNING = Running("r-1", later(2))
 FINISHED = Finished("r-1", (SOURCE,))
-FAILED = Failed("provider_failed", "it broke", retryable=True)
+FAILED = Failed("provider_failed", "it broke", retryable=True, provider_id="r-1")
+KEPT_OUT = Failed("insufficient_credit", "the account is empty", retryable=True)
 REFUSED = Failed("content_policy", "no", retryable=False)
 LOST = Unknown("the answer was lost")
 NOT_THERE = Candidates((), complete=True)
@@ -40,11 +32,14 @@ THROTTLED = Throttled(timedelta(seconds=30), "slow down")
 NOT_SENT = NotSent("no connection came about")
 
 
-def claim_in(state: str, *, asked_before: float = 30, pay_again: bool = False, attempt: int = 1) -> Claim:
-    """A claim in `state` whose call was intended so many seconds before noon."""
+def claim_in(
+    state: str, *, asked_before: float = 30, pay_again: bool = False, attempt: int = 1, polls: int = 5,
+    max_attempts: int | None = None,
+) -> Claim:  # fmt: skip
+    """A claim in `state` whose call was intended so many seconds before noon, and looked at a few times."""
     submitted_at = later(-20) if state == "SUBMITTED" else None
     call = a_call(attempt=attempt, outputs=(0,), intent_at=later(-asked_before), submitted_at=submitted_at)
-    return a_generation_claim(state=state, call=call, pay_again=pay_again)
+    return a_generation_claim(state=state, call=call, pay_again=pay_again, polls=polls, max_attempts=max_attempts)
 
 
 def decided(
@@ -98,6 +93,34 @@ def test_a_known_failure_is_tried_again_within_the_budget_and_then_is_final() ->
     assert (over.state, over.due_at) == ("FAILED", None)
 
 
+def test_a_job_may_ask_for_fewer_tries_and_never_for_more() -> None:
+    once, often = (decided(claim_in("SUBMITTED", attempt=n, max_attempts=m), FAILED) for n, m in ((1, 1), (3, 20)))
+
+    assert (once.state, often.state) == ("FAILED", "FAILED")
+
+
+def test_a_call_that_was_accepted_and_failed_at_once_is_said_to_have_been_accepted() -> None:
+    verdict = decided(claim_in("PENDING"), FAILED)
+
+    assert [type(fact) for fact in verdict.facts] == [GenerationSubmitted, GenerationFailed]
+    assert (verdict.state, verdict.provider_id) == ("PENDING", "r-1")
+
+
+@pytest.mark.parametrize("refusal", [KEPT_OUT, REFUSED])
+def test_a_refusal_of_a_repeated_asking_says_nothing_of_the_first(refusal: Failed) -> None:
+    soon = decided(claim_in("INTENT", asked_before=30), refusal, CLIENT_ID)
+    late = decided(claim_in("INTENT", asked_before=601), refusal, CLIENT_ID)
+    first = decided(claim_in("INTENT", asked_before=86_400, polls=1), refusal, CLIENT_ID)
+
+    assert (soon.state, soon.facts, soon.attempt) == ("INTENT", (), None)
+    assert (late.state, late.due_at) == ("HELD", NOON + POLICY.hold)
+    assert first.state == "INTENT"
+
+
+def test_a_repeated_asking_that_names_the_failed_call_ends_the_attempt() -> None:
+    assert decided(claim_in("INTENT"), FAILED, CLIENT_ID).state == "PENDING"
+
+
 def test_a_refusal_is_final_at_once() -> None:
     assert decided(claim_in("PENDING"), REFUSED).state == "FAILED"
 
@@ -127,12 +150,39 @@ def test_a_lost_call_is_looked_for_and_then_held_under_the_strict_policy() -> No
     assert late.due_at == NOON + POLICY.hold
 
 
+def test_a_doubt_is_said_once_when_it_begins_and_once_when_the_call_is_held() -> None:
+    made = decided(claim_in("PENDING", asked_before=1, polls=0), LOST)
+    found = decided(claim_in("INTENT", polls=1), NOT_THERE)
+    looked_again = decided(claim_in("IN_DOUBT"), NOT_THERE)
+    held = decided(claim_in("IN_DOUBT", asked_before=601), NOT_THERE)
+
+    said = [[fact.held for fact in verdict.facts if isinstance(fact, GenerationDoubted)]
+            for verdict in (made, found, looked_again, held)]  # fmt: skip
+    assert said == [[False], [False], [], [True]]
+
+
 def test_settle_asks_again_only_when_the_whole_list_was_read_and_long_after() -> None:
     early = decided(claim_in("IN_DOUBT", asked_before=30), NOT_THERE, policy=SETTLE)
     partly = decided(claim_in("IN_DOUBT", asked_before=601), Candidates((), complete=False), policy=SETTLE)
     late = decided(claim_in("IN_DOUBT", asked_before=601), NOT_THERE, policy=SETTLE)
 
     assert (early.state, partly.state, late.state) == ("IN_DOUBT", "HELD", "PENDING")
+    assert (early.settled, late.settled) == (False, True)
+
+
+def test_settling_ends_the_attempt_in_the_log_and_never_exceeds_the_tries() -> None:
+    again = decided(claim_in("IN_DOUBT", asked_before=601), NOT_THERE, policy=SETTLE)
+    once = decided(claim_in("IN_DOUBT", asked_before=601, max_attempts=1), NOT_THERE, policy=SETTLE)
+
+    [fact] = again.facts
+    assert isinstance(fact, GenerationFailed)
+    assert (fact.code, fact.final, once.state) == ("outcome_unknown", False, "HELD")
+
+
+def test_a_retry_that_pays_again_is_not_counted_as_settled() -> None:
+    verdict = decided(claim_in("IN_DOUBT", asked_before=601, pay_again=True), NOT_THERE)
+
+    assert (verdict.state, verdict.settled) == ("PENDING", False)
 
 
 def test_a_lost_poll_is_asked_again_and_nothing_else() -> None:
@@ -147,11 +197,11 @@ def test_giving_up_says_a_final_failure() -> None:
     assert (verdict.state, fact.code, fact.final, fact.attempt) == ("FAILED", "cancelled", True, 1)
 
 
-def test_the_oldest_call_that_nobody_has_is_adopted() -> None:
+def test_calls_that_nobody_has_may_be_adopted_the_oldest_first() -> None:
     candidates = Candidates(("a", "b", "c"), complete=True)
 
-    assert pick(candidates, frozenset({"a"})) == "b"
-    assert pick(candidates, frozenset({"a", "b", "c"})) is None
+    assert pick(candidates, frozenset({"a"})) == ["b", "c"]
+    assert pick(candidates, frozenset({"a", "b", "c"})) == []
 
 
 def drawn() -> set[tuple[str, str]]:
@@ -163,12 +213,17 @@ def drawn() -> set[tuple[str, str]]:
 def happening() -> set[tuple[str, str]]:
     """Every way that a claim, an operator or a callback can take a generation. A claim that is asked is an INTENT."""
     outcomes: dict[str, list[Outcome]] = {
-        "PENDING": [RUNNING, FINISHED, FAILED, REFUSED, THROTTLED, NOT_SENT, LOST],
-        "INTENT": [RUNNING, FINISHED, FAILED, REFUSED, THROTTLED, NOT_SENT, LOST],
+        "PENDING": [RUNNING, FINISHED, FAILED, KEPT_OUT, REFUSED, THROTTLED, NOT_SENT, LOST],
+        "INTENT": [RUNNING, FINISHED, FAILED, KEPT_OUT, REFUSED, THROTTLED, NOT_SENT, LOST],
         "IN_DOUBT": [RUNNING, NOT_THERE, LOST],
         "SUBMITTED": [RUNNING, FINISHED, FAILED, REFUSED, LOST],
     }
-    seen = {("PENDING", "INTENT"), ("PENDING", "FAILED"), ("HELD", "SUBMITTED"), ("HELD", "FAILED")}
+    seen = {("PENDING", "INTENT"), ("PENDING", "FAILED"), ("HELD", "FAILED")}
+    seen |= {
+        (state.value, "SUBMITTED")
+        for state in State
+        if meaning(claim_in(state.value), 1, "r-1", owned=False) is Meaning.LOST_ONE
+    }
     for state, answers in outcomes.items():
         for outcome in answers:
             for capabilities in (NOTHING, LIST, CLIENT_ID):

@@ -7,7 +7,7 @@ from generator_service.errors import Code, code_of, failed, provider_code_in
 PAID = {Code.NO_OUTPUT, Code.BAD_OUTPUT, Code.TOO_FEW_OUTPUTS, Code.OUTPUT_EXPIRED, Code.OUTCOME_UNKNOWN}
 
 
-@pytest.mark.parametrize("code", PAID)
+@pytest.mark.parametrize("code", sorted(PAID))
 def test_what_was_or_may_have_been_paid_for_is_never_tried_again_by_itself(code: Code) -> None:
     assert not code.retryable
 

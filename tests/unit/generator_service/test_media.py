@@ -38,3 +38,13 @@ async def test_an_output_is_served_as_what_it_is() -> None:
 )  # fmt: skip
 async def test_what_was_never_planned_is_not_there(path: str) -> None:
     assert (await get(path)).status_code == 404
+
+
+async def test_what_was_removed_is_gone() -> None:
+    removed = a_call(prompt="")
+    app = Starlette(routes=media_routes(GenerationStore(calls=[removed])))
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://generator") as client:
+        answer = await client.get(f"/media/{removed.generation_id}/0.jpg")
+
+    assert answer.status_code == 410

@@ -21,12 +21,11 @@ from schemas.events import (
 )  # fmt: skip
 from schemas.wire import Position
 from tests.builders import (
-    JOB,
-    NOON,
-    TENANT,
+    a_doubt,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
+    a_removal,
     a_request,
     a_stored_output,
     a_submission,
@@ -35,17 +34,6 @@ from tests.builders import (
 from tests.builders import at as place
 
 CODES = ("provider_failed", "content_policy", "cancelled", "deadline_exceeded")
-
-
-def a_doubt(*, occurred_at: datetime = NOON, **changes: Any) -> GenerationDoubted:
-    """A call whose answer was lost; it is looked for."""
-    facts = {"generation": 0, "attempt": 1, "provider": "replicate", "outputs": (0,), "held": False, "cause": "reset"}
-    return GenerationDoubted.say(JOB, TENANT, occurred_at, **facts | changes)
-
-
-def a_removal(*, occurred_at: datetime = NOON, **changes: Any) -> DataRemoved:
-    """A removal that somebody asked for."""
-    return DataRemoved.say(JOB, TENANT, occurred_at, **{"reason": "request"} | changes)
 
 
 def a_renewal(number: int, **changes: Any) -> MediaGenerated:

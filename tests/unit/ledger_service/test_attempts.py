@@ -14,6 +14,7 @@ from tests.builders import (
     JOB,
     NOON,
     a_completion,
+    a_doubt,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
@@ -22,7 +23,7 @@ from tests.builders import (
     a_submission,
     later,
 )
-from tests.unit.ledger_service.histories import Said, a_doubt, a_renewal, heard_twice, in_the_log
+from tests.unit.ledger_service.histories import Said, a_renewal, heard_twice, in_the_log
 
 KEY = tuple(field.name for field in fields(Attempt) if field.name not in KNOWN)
 Rows = dict[tuple[Any, ...], dict[str, Any]]
@@ -100,7 +101,7 @@ def test_uploads_are_tries_of_their_own_counted_by_output() -> None:
 
 
 def test_a_doubted_call_is_a_running_try_of_its_provider() -> None:
-    doubts = [a_doubt(generation=3, attempt=2, held=held) for held in (False, True)]
+    doubts = [a_doubt(generation=3, attempt=2, provider="replicate", held=held) for held in (False, True)]
 
     [row] = joined(in_the_log(doubts)).values()
     [found] = joined(in_the_log([*doubts, a_submission(generation=3, attempt=2, provider="replicate")])).values()

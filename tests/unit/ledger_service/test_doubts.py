@@ -9,6 +9,7 @@ from ledger_service.outputs import words_of
 from schemas.events import Event
 from schemas.jobs import OutputStatus, Phase
 from tests.builders import (
+    a_doubt,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
@@ -17,7 +18,7 @@ from tests.builders import (
     a_submission,
     later,
 )
-from tests.unit.ledger_service.histories import a_doubt, a_renewal, heard, in_the_log
+from tests.unit.ledger_service.histories import a_renewal, heard, in_the_log
 
 
 def shown(*events: Event) -> tuple[OutputStatus, Phase, str | None]:

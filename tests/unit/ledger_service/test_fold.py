@@ -13,6 +13,7 @@ from schemas.jobs import OutputStatus, Phase, Status
 from tests.builders import (
     JOB,
     NOON,
+    a_doubt,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
@@ -25,7 +26,6 @@ from tests.builders import (
 )
 from tests.unit.ledger_service.histories import (
     Said,
-    a_doubt,
     a_renewal,
     heard,
     heard_twice,

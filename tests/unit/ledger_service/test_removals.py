@@ -10,8 +10,8 @@ from ledger_service.fold import Job, standing
 from ledger_service.settings import Settings, ages
 from schemas.events import Event
 from schemas.jobs import Status
-from tests.builders import a_generated_output, a_request, a_retry, a_stored_output, later
-from tests.unit.ledger_service.histories import a_removal, heard, in_the_log
+from tests.builders import a_generated_output, a_removal, a_request, a_retry, a_stored_output, later
+from tests.unit.ledger_service.histories import heard, in_the_log
 
 
 def told(*events: Event) -> Job:

@@ -58,7 +58,7 @@ async def test_a_provider_that_is_wanted_and_lacks_its_settings_ends_the_process
         monkeypatch.setenv(name, value)
 
     with pytest.raises(SystemExit) as end:
-        async with open_providers(settings()):
+        async with open_providers(settings(), {}):
             pass
 
     said = capsys.readouterr().err
@@ -70,9 +70,22 @@ async def test_a_provider_that_is_wanted_and_lacks_its_settings_ends_the_process
 async def test_only_what_is_wanted_is_opened() -> None:
     wanted = settings(MEDIA_GENERATOR_PROVIDER="replicate", REPLICATE_API_TOKEN="r8_made_up")
 
-    async with open_providers(settings()) as few, open_providers(wanted) as more:
+    async with open_providers(settings(), {}) as few, open_providers(wanted, {}) as more:
         assert few.keys() == {"fake"}
         assert more.keys() == {"fake", "replicate"}
+
+
+async def test_a_provider_that_still_has_calls_is_opened_though_nothing_leads_to_it_any_more() -> None:
+    left = settings(REPLICATE_API_TOKEN="r8_made_up")
+
+    async with open_providers(left, {"replicate": 7}) as opened:
+        assert opened.keys() == {"fake", "replicate"}
+
+
+@pytest.mark.parametrize("gone", ["replicate", "never_heard_of"])
+async def test_calls_of_a_provider_that_nobody_can_open_stop_nothing_else(gone: str) -> None:
+    async with open_providers(settings(), {gone: 7}) as opened:
+        assert opened.keys() == {"fake"}
 
 
 @pytest.mark.parametrize("bound", ["4s", "0m", "PT1S", "1h30m", "forever", ""])

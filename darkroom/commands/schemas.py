@@ -1,0 +1,55 @@
+"""`darkroom schemas`: the facts' published schemas, for who changes a fact."""
+
+import click
+
+from darkroom.commands.examples import examples
+
+
+@click.group(
+    epilog=examples(
+        "darkroom schemas write      after a change of schemas/events.py",
+        "darkroom schemas check      fails when that was forgotten, or when the change breaks a reader",
+        "darkroom schemas release    when a version of Darkroom is released",
+    )
+)
+def schemas() -> None:
+    """Write and check the JSON Schemas of the facts and the AsyncAPI document. Needs a working copy of Darkroom."""
+
+
+@schemas.command()
+def write() -> None:
+    """Write schemas/json and schemas/asyncapi.json anew from the classes in schemas/events.py."""
+    from darkroom import contract
+
+    changed = contract.write()
+    for path in changed:
+        click.echo(path.name)
+    click.echo(f"{len(changed)} files changed.")
+
+
+@schemas.command()
+def check() -> None:
+    """Fail when the files differ from the classes, or a change breaks a reader without raising the version."""
+    from darkroom import contract
+
+    faults = [f"{path.name} does not say what the classes say: run `make schemas`" for path in contract.outdated()]
+    faults += [f"{found}: raise `v` and add an upcaster, or leave it as it was" for found in contract.broken()]
+    _refuse(faults)
+    click.echo("The schemas are what the classes say, and break nobody.")
+
+
+@schemas.command()
+def release() -> None:
+    """Freeze today's schemas as released. Refused while `darkroom schemas check` finds a fault."""
+    from darkroom import contract
+
+    _refuse([path.name for path in contract.outdated()] + [str(found) for found in contract.broken()])
+    changed = contract.release()
+    click.echo(f"{len(changed)} schemas are released anew.")
+
+
+def _refuse(faults: list[str]) -> None:
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        raise click.exceptions.Exit(1)
