@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from gateway import problems
 from gateway.asyncapi import contract
+from gateway.callers import Door, OpenDoor
 from gateway.history import history
 from gateway.hooks import hooks
 from gateway.jobs import jobs
@@ -74,11 +75,11 @@ async def run(settings: Settings) -> int:
         health = health_routes({"postgres": database_answers, "kafka": kafka_answers})
         routers = [api(publisher, reader, utc_now), jobs(publisher, reader, signer, utc_now), doorbells]
         routers += [listing(store), history(reader, store, LogReader(settings, instance))]
-        app = build(routers, health)
+        app = build(routers, health, OpenDoor())
         return await serve(NAME, RequestIds(app), settings.host, settings.port, loops=[])
 
 
-def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute]) -> FastAPI:
+def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute], door: Door) -> FastAPI:
     """The HTTP application. Its docs page loads nothing from elsewhere."""
     app = FastAPIOffline(
         title="Darkroom", version="1", redoc_url=None,
@@ -92,6 +93,7 @@ def build(routers: Sequence[APIRouter], health: Sequence[BaseRoute]) -> FastAPI:
     for router in routers:
         app.include_router(router)
     app.include_router(contract())
+    app.state.door = door
     app.router.routes.extend(health)
     problems.install(app)
     return app

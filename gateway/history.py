@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, TypeAdapter
 
 from gateway import problems
+from gateway.callers import Reader
 from gateway.cursors import read_cursor, write_cursor
 from gateway.log_reading import LogReader, LogRecord
-from gateway.routes import TENANT, JobId
+from gateway.routes import JobId
 from gateway.status import StatusReader
 from gateway.store import FIRST, FactPlace, KnownFact, Store
 from schemas.events import Event, JobRequested, MediaGenerated, Moment, UrlSource
@@ -85,8 +86,9 @@ def history(reader: StatusReader, store: Store, log: LogReader) -> APIRouter:
     """The route to a job's history."""
     router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["jobs"])
 
-    @router.get("/history", responses=problems.responses(404, 422, 503), summary="See what happened to a job")
+    @router.get("/history", responses=problems.responses(401, 403, 404, 422, 503), summary="See what happened to a job")
     async def read_history(
+        caller: Reader,
         job_id: JobId,
         limit: Annotated[int, Query(ge=1, le=MOST, description="Facts of one answer, at most.")] = 100,
         cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the answer before.")] = None,
@@ -96,7 +98,7 @@ def history(reader: StatusReader, store: Store, log: LogReader) -> APIRouter:
         What it has not read yet is missing for a moment, and so are its own `job.completed` and callbacks.
         """
         after = FIRST if cursor is None else FactPlace(*read_cursor(cursor, PLACE))
-        job = await reader.find(job_id, TENANT)
+        job = await reader.find(job_id, caller.tenant)
         try:
             known = await store.facts(job.job_id, after, limit + 1)
             tried = await store.attempts(job.job_id, MOST) if cursor is None else []

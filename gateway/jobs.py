@@ -7,8 +7,9 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from gateway import problems
+from gateway.callers import Reader, Submitter
 from gateway.publisher import NotAcknowledgedError, Publisher
-from gateway.routes import TENANT, JobId
+from gateway.routes import JobId
 from gateway.signing import Signer
 from gateway.status import StatusReader
 from schemas.clock import Clock
@@ -29,31 +30,34 @@ def jobs(publisher: Publisher, reader: StatusReader, signer: Signer, now: Clock)
 
     @router.get(
         "/outputs/{index}/content", status_code=302, response_class=Response,
-        responses=problems.responses(404, 410, 422, 503), summary="Open or download an output",
+        responses=problems.responses(401, 403, 404, 410, 422, 503), summary="Open or download an output",
     )  # fmt: skip
     async def content(
+        caller: Reader,
         job_id: JobId,
         index: Annotated[int, Path(description="Which output, counted from 0.")],
         download: Annotated[bool, Query(description="Save it under its name, rather than show it.")] = False,
     ) -> Response:
         """Lead to the stored file, by a link that was made just now. It can be given out for as long as the file is."""
-        job = await reader.find(job_id, TENANT)
+        job = await reader.find(job_id, caller.tenant)
         key = _stored_at(job, index)
         name = f"{job.job_id}-{index}.{key.rpartition('.')[2]}"
         kind = "attachment" if download else "inline"
         link = signer.named_link(key, f'{kind}; filename="{name}"')
         return Response(status_code=302, headers={"Location": link, "Cache-Control": "private"})
 
-    @router.delete("/data", status_code=202, responses=problems.responses(404, 409, 503), summary="Remove a job's data")
-    async def remove(job_id: JobId) -> RemovalAccepted:
+    @router.delete(
+        "/data", status_code=202, responses=problems.responses(401, 403, 404, 409, 503), summary="Remove a job's data"
+    )
+    async def remove(caller: Submitter, job_id: JobId) -> RemovalAccepted:
         """Remove the media, the prompt and the input of a job that is done. Its status and sums stay.
 
         A 202 means that Kafka has it: they will be gone. A repeat removes nothing more.
         """
-        job = await reader.find(job_id, TENANT)
+        job = await reader.find(job_id, caller.tenant)
         if not job.done:
             raise problems.job_not_done(job.job_id)
-        fact = DataRemoved.say(job.job_id, TENANT, now(), revision=job.revision, reason="request")
+        fact = DataRemoved.say(job.job_id, caller.tenant, now(), revision=job.revision, reason="request")
         try:
             await publisher.accept(fact)
         except NotAcknowledgedError:

@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
 from gateway import problems
 from gateway.asks import CONTROLS
+from gateway.callers import Reader
 from gateway.cursors import read_cursor, write_cursor
 from gateway.problems import FieldError, invalid_fields
-from gateway.routes import TENANT
 from gateway.store import Store, Wanted
 from schemas.events import Moment
 from schemas.jobs import Status
@@ -54,8 +54,9 @@ def listing(store: Store) -> APIRouter:
     """The route to all of a tenant's jobs."""
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
-    @router.get("/jobs", responses=problems.responses(422, 503), summary="List jobs")
-    async def list_jobs(
+    @router.get("/jobs", responses=problems.responses(401, 403, 422, 503), summary="List jobs")
+    async def list_jobs(  # noqa: PLR0913 - each but the caller is a filter
+        caller: Reader,
         status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
         model: Annotated[str | None, Query(max_length=256, description="Only jobs of this model.")] = None,
         metadata: Annotated[
@@ -70,7 +71,7 @@ def listing(store: Store) -> APIRouter:
         after = None if cursor is None else read_cursor(cursor, PLACE)
         wanted = Wanted(status, _plain("model", model), _pairs(metadata), created_from, created_before, after)
         try:
-            rows = await store.jobs(TENANT, wanted, limit + 1)
+            rows = await store.jobs(caller.tenant, wanted, limit + 1)
         except PASSING:
             raise problems.unavailable("the job store does not answer") from None
         page, more = rows[:limit], len(rows) > limit

@@ -70,6 +70,11 @@ def too_large(limit: int) -> Problem:
     return Problem(413, "body-too-large", f"the body takes more than {limit} bytes")
 
 
+def not_allowed(scope: str) -> Problem:
+    """403: a key that is good, but not for this."""
+    return Problem(403, "not-allowed", f"this key has not the scope `{scope}`: use one that has")
+
+
 def no_such_job(job_id: str) -> Problem:
     """404: never accepted, or somebody else's, which is the same to whoever asks."""
     return Problem(404, "no-such-job", f"there is no job {job_id[:64]}")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from gateway.asks import JobAsk, job_named, read_ask, warnings_of
+from gateway.callers import Reader, Submitter
 from gateway.problems import FieldError, Problem, invalid_fields, responses, unavailable
 from gateway.publisher import NotAcknowledgedError, Publisher
 from gateway.status import StatusReader
@@ -15,10 +16,6 @@ from schemas.clock import Clock
 from schemas.events import JobRequested
 from schemas.jobs import Job, Status
 from schemas.wire import RecordTooLargeError
-
-TENANT = "dev"
-"""Whose jobs these are while GATEWAY_AUTH=open."""
-
 
 JobId = Annotated[str, Path(description="As `/generate` gave it.")]
 
@@ -38,11 +35,12 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
     @router.post(
-        "/generate", status_code=202, responses=responses(413, 422, 503), summary="Make media",
+        "/generate", status_code=202, responses=responses(401, 403, 413, 422, 503), summary="Make media",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
             "schema": JobAsk.model_json_schema(ref_template="#/components/schemas/{model}")}}}},
     )  # fmt: skip
     async def generate(
+        caller: Submitter,
         request: Request,
         response: Response,
         idempotency_key: Annotated[
@@ -54,8 +52,8 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
         After a 503 or a lost answer call again with the `Idempotency-Key` that was sent back: one job, not two.
         """
         ask = await read_ask(request)
-        job_id, key = job_named(TENANT, idempotency_key)
-        requested = _requested(ask, job_id, now)
+        job_id, key = job_named(caller.tenant, idempotency_key)
+        requested = _requested(ask, job_id, caller.tenant, now)
         try:
             await publisher.accept(requested)
         except NotAcknowledgedError:
@@ -72,16 +70,17 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
 
     @router.get(
         "/status/{job_id}", response_model=Job, summary="See how a job goes",
-        responses=responses(404, 503) | {304: {"description": "Nothing has changed since."}},
+        responses=responses(401, 403, 404, 503) | {304: {"description": "Nothing has changed since."}},
     )  # fmt: skip
     async def status(
+        caller: Reader,
         job_id: JobId,
         if_none_match: Annotated[
             str | None, Header(description="The `ETag` of the last answer: 304 while nothing has changed since.")
         ] = None,
     ) -> Response:
         """The job and its outputs. Readable from the moment of the 202; poll until `done`."""
-        body = (await reader.read(job_id, TENANT)).model_dump_json().encode()
+        body = (await reader.read(job_id, caller.tenant)).model_dump_json().encode()
         headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
         if _known(headers["ETag"], if_none_match or ""):
             return Response(status_code=304, headers=headers)
@@ -96,12 +95,12 @@ def _known(etag: str, given: str) -> bool:
     return bool(tags & {etag, "*"})
 
 
-def _requested(ask: JobAsk, job_id: UUID, now: Clock) -> JobRequested:
+def _requested(ask: JobAsk, job_id: UUID, tenant: str, now: Clock) -> JobRequested:
     at = now()
     if ask.deadline is not None and ask.deadline <= at:
         raise invalid_fields([FieldError(field="deadline", reason="is in the past")])
     return JobRequested.say(
-        job_id, TENANT, at, model=ask.model, prompt=ask.prompt, num_outputs=ask.num_outputs, seed=ask.seed,
+        job_id, tenant, at, model=ask.model, prompt=ask.prompt, num_outputs=ask.num_outputs, seed=ask.seed,
         output_format=ask.output_format, input=ask.input, metadata=ask.metadata, deadline=ask.deadline,
         max_attempts=ask.max_attempts,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from gateway.app import build
+from gateway.callers import OpenDoor
 from gateway.history import MOST, body_of, history, position_of, told
 from gateway.log_reading import LogReader, LogRecord
 from gateway.request_id import RequestIds
@@ -89,7 +90,7 @@ class Shelf(LogReader):
 @asynccontextmanager
 async def asking(books: Books, shelf: Shelf) -> AsyncIterator[httpx.AsyncClient]:
     reader = StatusReader(books, Ends(0), Tail(), Links())
-    app = RequestIds(build([history(reader, books, shelf)], health_routes({})))
+    app = RequestIds(build([history(reader, books, shelf)], health_routes({}), OpenDoor()))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from gateway.app import build
+from gateway.callers import OpenDoor
 from gateway.listing import MOST, listing
 from gateway.request_id import RequestIds
 from gateway.store import Wanted, list_of_jobs
@@ -44,7 +45,7 @@ class Lists(Views):
 
 @asynccontextmanager
 async def asking(lists: Lists) -> AsyncIterator[httpx.AsyncClient]:
-    app = RequestIds(build([listing(lists)], health_routes({})))
+    app = RequestIds(build([listing(lists)], health_routes({}), OpenDoor()))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client

@@ -1,0 +1,64 @@
+"""Who calls, and what they may do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers
+
+from gateway.problems import not_allowed
+
+
+class Scope(StrEnum):
+    """What a caller may do. None of them contains another."""
+
+    SUBMIT = "submit"  # make jobs, cancel them, try them again, remove their data
+    READ = "read"  # see jobs, their media and history
+    OPERATE = "operate"  # see what only those need who run the service
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose jobs a request is about, and what it may do with them. Without a key when everybody is let in."""
+
+    tenant: str
+    scopes: frozenset[Scope]
+    key_id: str | None = None
+
+
+class Door(Protocol):
+    """Tells who calls."""
+
+    async def admit(self, headers: Headers) -> Caller:
+        """The caller, by what a request's headers say. Raises a 401 problem for nobody we know."""
+
+
+class OpenDoor:
+    """Everybody is the tenant `dev` and may do everything."""
+
+    async def admit(self, headers: Headers) -> Caller:
+        return DEVELOPER
+
+
+DEVELOPER = Caller("dev", frozenset(Scope))
+
+
+class _May:
+    """A route's need: a caller with this scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        door: Door = request.app.state.door
+        caller = await door.admit(request.headers)
+        if self._scope not in caller.scopes:
+            raise not_allowed(self._scope)
+        return caller
+
+
+Submitter = Annotated[Caller, Depends(_May(Scope.SUBMIT))]
+"""Whoever calls a route that makes or changes jobs."""
+Reader = Annotated[Caller, Depends(_May(Scope.READ))]
+"""Whoever calls a route that shows jobs."""
