@@ -10,13 +10,14 @@ from ledger_service.tables import SCHEMA, VIEWS, metadata
 from stage.database import Connection
 
 SHOWN = 5
+WRITERS_WITHIN_S = 90  # PostgreSQL itself ends a ledger's transaction that has slept for 60
 LOCK_TRIES = 50
 LOCK_WAIT_MS = 200  # below deadlock_timeout: a reader never has to give way to us
 LOCK_PAUSE_S = 0.2
 
 
 class BusyTablesError(Exception):
-    """Somebody has read the ledger's tables all the time in one long transaction: they could not be swapped."""
+    """Somebody has held the ledger's tables all the time in one long transaction: they could not be swapped."""
 
 
 async def compare(connection: Connection) -> Comparison:
@@ -28,6 +29,23 @@ async def compare(connection: Connection) -> Comparison:
     found = {table: await _difference(connection, table) for table in differing}
     await connection.execute("SET LOCAL enable_seqscan = off")
     return Comparison(live, rebuilt, found)
+
+
+async def unlike(connection: Connection) -> list[str]:
+    """Columns that only one side has, or that are of another type there, with their tables."""
+    rows = await connection.fetch(
+        """
+        SELECT concat(relname, '.', attname) AS name
+        FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+        WHERE relnamespace = ANY (ARRAY[$1, $2]::regnamespace[]) AND relname = ANY($3) AND relkind = 'r'
+          AND attnum > 0 AND NOT attisdropped
+        GROUP BY relname, attname, atttypid, attnotnull HAVING count(*) = 1 ORDER BY relname, attname
+        """,
+        SCHEMA,
+        SHADOW,
+        PROJECTIONS,
+    )
+    return sorted({row["name"] for row in rows})
 
 
 async def _sums(connection: Connection, schema: str, table: str) -> Sums:
@@ -68,12 +86,19 @@ def _line(table: str, alias: str) -> str:
 
 
 async def hold_writers(connection: Connection) -> None:
-    """Let nobody move an offset or write a job until the transaction ends. Readers go on.
+    """Let nobody move an offset or write to the tables until the transaction ends. Readers go on.
 
-    Whoever has begun to fold is waited for; whoever comes later waits, and then writes to whatever is there.
+    Whoever has begun to fold is waited for; whoever comes later waits, and then writes to whatever is there. All
+    tables are taken: an automatic vacuum gives way to this after a second, but not to the short waits of a swap.
+    Raises `BusyTablesError` when somebody does not let go of them.
     """
-    await connection.execute(f"LOCK TABLE {SCHEMA}.offsets IN EXCLUSIVE MODE", timeout=LONG_SECONDS)
-    await connection.execute(f"LOCK TABLE {SCHEMA}.jobs IN EXCLUSIVE MODE", timeout=LONG_SECONDS)
+    tables = ", ".join(f"{SCHEMA}.{table}" for table in PROJECTIONS)
+    await connection.execute(f"SET LOCAL lock_timeout = '{WRITERS_WITHIN_S}s'")
+    try:
+        await connection.execute(f"LOCK TABLE {SCHEMA}.offsets IN EXCLUSIVE MODE", timeout=LONG_SECONDS)
+        await connection.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE", timeout=LONG_SECONDS)
+    except asyncpg.LockNotAvailableError:
+        raise BusyTablesError("somebody writes to the ledger's tables in one long transaction: end it") from None
 
 
 async def swap(connection: Connection) -> None:

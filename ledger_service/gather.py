@@ -18,8 +18,10 @@ from ledger_service.tables import Result
 from schemas.events import Event
 from schemas.wire import Position
 
-LIMIT = 64 * 1_024 * 1_024
-"""Bytes of records whose jobs are held at a time. In memory they take about five times as much."""
+LIMIT = 32 * 1_024 * 1_024
+"""Bytes of records whose jobs are gathered at a time, while as many are copied. In memory they take about five times
+as much.
+"""
 
 EARLIEST = ("started_at",)
 """Of an attempt's columns, those of which the least is kept; of any other it is the greatest."""
@@ -126,6 +128,9 @@ def joined(tries: Sequence[Attempt]) -> Attempt | None:
         return tries[0]
     kept: list[Any] = []
     for name, told in zip(_names, zip(*map(_values, tries), strict=True), strict=True):
+        if told.count(told[0]) == len(told):
+            kept.append(told[0])
+            continue
         known = {value for value in told if value is not None}
         if len(known) > 1:
             if name == "result":
@@ -134,7 +139,7 @@ def joined(tries: Sequence[Attempt]) -> Attempt | None:
                 return None
             else:
                 known = {min(known) if name in EARLIEST else max(known)}
-        kept.append(next(iter(known), None))
+        kept.append(next(iter(known)))
     return Attempt(*kept)
 
 

@@ -1,8 +1,9 @@
 """Folds the log into the shadow: its history one partition number at a time, then what came meanwhile in batches."""
 
+import asyncio
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ from stage.sift import Partition
 SAID = JobCompleted.topic
 """What the ledger itself said: it is not folded, and tells which jobs were announced."""
 
-RECORDS_AT_ONCE = 100_000  # of one reading: a short log is read in one go, a long one number by number
+RECORDS_AT_ONCE = 50_000  # of one reading, which as a rule keeps within `LIMIT`; a long log is read number by number
 FACTS_AT_ONCE = 20_000  # rows of a few hundred bytes wait in memory for one COPY
 BATCH_RECORDS = 2_000
 WORDS_EVERY_S = 2.0
@@ -46,6 +47,7 @@ class History:
         self.facts = 0
         self.seconds = 0.0
         self._waiting: list[tuple[Any, ...]] = []
+        self._copying: asyncio.Task[None] | None = None
         self._spoke = monotonic()
 
     async def fold_to(self, ends: Mapping[Partition, int]) -> None:
@@ -56,10 +58,11 @@ class History:
         """
         total = sum(ends.values())
         with self._timed(), _without_garbage():
-            for numbers in _together(ends):
-                await self._fold_numbers({place: (0, end) for place, end in ends.items() if place[1] in numbers})
-                self._tell(f"{self.facts:,} facts of about {total:,} folded")
-            await shadow.analyze(self._connection)
+            async with self._copies():
+                for numbers in _together(ends):
+                    await self._fold_numbers({place: (0, end) for place, end in ends.items() if place[1] in numbers})
+                    self._tell(f"{self.facts:,} facts of about {total:,} folded")
+            await shadow.finish(self._connection)
         self.done |= ends
 
     async def _fold_numbers(self, stretches: Mapping[Partition, tuple[int, int]]) -> None:
@@ -72,8 +75,8 @@ class History:
                 if put_off := gathered.lighten(self._limit):
                     shares.append(put_off)
                 if len(self._waiting) >= FACTS_AT_ONCE:
-                    await self._copy_facts()
-            await self._copy(gathered)
+                    await self._beside(self._copy_facts(self._taken()))
+            await self._beside(self._copy(gathered, self._taken()))
             first = False
 
     def _gather(self, gathered: Gathered, records: Sequence[ConsumerRecord[bytes, bytes]], first: bool) -> None:
@@ -95,17 +98,42 @@ class History:
             else:
                 gathered.hear(key, event, position, len(record.value or b""))
 
-    async def _copy_facts(self) -> None:
+    @asynccontextmanager
+    async def _copies(self) -> AsyncIterator[None]:
+        """Within it, rows are copied while the records after them are read; at its end all are there."""
+        try:
+            yield
+            await self._copied()
+        finally:
+            if self._copying is not None:
+                self._copying.cancel()
+                await asyncio.wait([self._copying])
+
+    async def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin to copy once what was copied before is there: never are two under way."""
+        await self._copied()
+        self._copying = asyncio.create_task(work)
+        await asyncio.sleep(0)  # its first rows leave before the next records are folded
+
+    async def _copied(self) -> None:
+        if self._copying is not None:
+            await self._copying
+            self._copying = None
+
+    def _taken(self) -> list[tuple[Any, ...]]:
         rows, self._waiting = self._waiting, []
         self.facts += len(rows)
+        return rows
+
+    async def _copy_facts(self, rows: list[tuple[Any, ...]]) -> None:
         await store.copy_facts(self._connection, shadow.SHADOW, rows)
 
-    async def _copy(self, gathered: Gathered) -> None:
+    async def _copy(self, gathered: Gathered, facts: list[tuple[Any, ...]]) -> None:
         whole, disputed = gathered.attempts()
         async with self._connection.transaction():
             await self._connection.execute("SET LOCAL synchronous_commit = off")
             await self._connection.execute(shadow.LOOK_THERE)
-            await self._copy_facts()
+            await self._copy_facts(facts)
             await store.copy_jobs(self._connection, shadow.SHADOW, gathered.jobs())
             await store.copy_attempts(self._connection, shadow.SHADOW, whole)
             await store.add_attempts(self._connection, disputed)

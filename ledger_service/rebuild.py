@@ -4,7 +4,8 @@ Nothing live is changed but by the one transaction that swaps the tables. What i
 one moment: how far that had heard each place of the log, what it held, and what it still had to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from ledger_service.log import Log
 from schemas.events import DataRemoved, JobCompleted
 from schemas.wire import Position, UnreadableRecordError, decode, encode
 from stage import offsets, outbox
-from stage.database import Connection
+from stage.database import PASSING, Connection
 from stage.sift import Partition
 
 CLOSE = 1_000
@@ -47,13 +48,11 @@ async def check(connection: Connection, log: Log, say: Say) -> Rebuilt:
 
     Live traffic goes on; nothing live is changed, locked or said. `CannotRebuildError` when the live ledger is empty.
     """
-    course = await _Course.begin(connection, log, say)
-    if course.empty and any((await log.ends(places(SAID))).values()):
-        raise CannotRebuildError("the ledger is empty and the log is not: run `darkroom ledger rebuild`")
-    await course.fold_history()
-    comparison = await course.compare()
-    await shadow.drop(connection)
-    return course.result(comparison)
+    async with _Course.begin(connection, log, say) as course:
+        if await course.emptied():
+            raise CannotRebuildError("the ledger is empty and the log is not: run `darkroom ledger rebuild`")
+        await course.fold_history()
+        return course.result(await course.compare())
 
 
 async def rebuild(connection: Connection, log: Log, say: Say) -> Rebuilt:
@@ -62,31 +61,39 @@ async def rebuild(connection: Connection, log: Log, say: Say) -> Rebuilt:
     The comparison shows what the live ledger held. Services may run: whoever writes waits for the last moment, and
     whoever reads sees the old tables or the new. Until that moment a crash changes nothing; then it is all done.
     """
-    course = await _Course.begin(connection, log, say)
-    await course.fold_history()
-    comparison = await course.compare()
-    say("swapping the tables")
-    told = await course.take_over()
-    return course.result(comparison, told)
+    async with _Course.begin(connection, log, say) as course:
+        course.from_nothing = await store.is_empty(connection)
+        await course.fold_history()
+        comparison = await course.compare()
+        say("swapping the tables")
+        told = await course.take_over()
+        return course.result(comparison, told)
 
 
 class _Course:
-    """One check or rebuild."""
+    """One check or rebuild. `from_nothing`: the live ledger has lost all it knew, and is to know the whole log."""
 
     def __init__(self, connection: Connection, log: Log, say: Say) -> None:
         self._connection, self._log, self._say = connection, log, say
         self._history = History(connection, log, say)
-        self.empty = False
+        self.from_nothing = False
 
     @classmethod
-    async def begin(cls, connection: Connection, log: Log, say: Say) -> "_Course":
-        """With an empty shadow."""
+    @asynccontextmanager
+    async def begin(cls, connection: Connection, log: Log, say: Say) -> AsyncIterator["_Course"]:
+        """With an empty shadow, of which nothing is left at the end."""
         if not await shadow.take_turn(connection):
             raise CannotRebuildError("another check or rebuild is running")
-        course = cls(connection, log, say)
-        course.empty = await store.is_empty(connection)
         await shadow.make(connection)
-        return course
+        try:
+            yield cls(connection, log, say)
+        finally:
+            with suppress(*PASSING):  # without a connection the next command drops it
+                await shadow.drop(connection)
+
+    async def emptied(self) -> bool:
+        """Whether the live ledger knows nothing, though ends of jobs were announced."""
+        return await store.is_empty(self._connection) and any((await self._log.ends(places(SAID))).values())
 
     async def fold_history(self) -> None:
         """Fold until the shadow is close behind the live ledger."""
@@ -104,13 +111,14 @@ class _Course:
         return await self._heard() | said
 
     async def _heard(self) -> dict[Partition, int]:
-        """How far the live ledger has heard each place. An empty one is taken to have heard all that there is."""
+        """How far the live ledger has heard each place. One that lost all it knew is taken to have heard everything."""
         wanted = places(*TOPICS)
         live = await shadow.heard(self._connection, wanted)
-        begins, ends = await self._log.begins(wanted), await self._log.ends(wanted)
-        _refuse_another_log(begins, ends, live, self._log.cluster)
+        begins, ends = await self._log.begins([*wanted, *places(SAID)]), await self._log.ends(wanted)
+        _refuse_a_cut_log(begins)
+        _refuse_another_log(ends, live, self._log.cluster)
         done, heard = self._history.done, {place: each.next for place, each in live.items()}
-        if self.empty:
+        if self.from_nothing:
             known = done if any(done.values()) else ends
             return {place: max(heard[place], known[place]) for place in wanted}
         if back := [place for place in wanted if heard[place] < done[place]]:
@@ -124,6 +132,7 @@ class _Course:
             await self._history.catch_up(await self._heard() | said)
             for column, revisions in (await self._under_way()).items():
                 await shadow.excuse(self._connection, column, revisions)
+            await self._refuse_another_release()
             self._say("comparing")
             return await beside.compare(self._connection)
 
@@ -131,6 +140,7 @@ class _Course:
         """Swap, and return how many jobs' ends were never told until now."""
         async with self._connection.transaction():
             await beside.hold_writers(self._connection)
+            await self._refuse_another_release()
             await self._history.catch_up(await self._reached())
             for column, revisions in (await self._under_way()).items():
                 await shadow.mark(self._connection, column, revisions)
@@ -140,6 +150,11 @@ class _Course:
             await offsets.move(self._connection, done)
             await beside.swap(self._connection)
         return told
+
+    async def _refuse_another_release(self) -> None:
+        """Tables that were migrated meanwhile, or by another release, would lose what this one does not know."""
+        if columns := await beside.unlike(self._connection):
+            raise CannotRebuildError(f"the ledger's tables are of another release: {', '.join(columns)}")
 
     async def _under_way(self) -> dict[str, dict[UUID, int]]:
         """By the column that remembers it: revisions of jobs whose ends or removals the ledger said or says just now.
@@ -176,15 +191,17 @@ class _Course:
         return Rebuilt(comparison, self._history.facts, self._history.seconds, told)
 
 
-def _refuse_another_log(
-    begins: Mapping[Partition, int], ends: Mapping[Partition, int], live: Mapping[Partition, shadow.Heard], cluster: str
-) -> None:
+def _refuse_a_cut_log(begins: Mapping[Partition, int]) -> None:
+    for (topic, number), begin in begins.items():
+        if begin > 0:
+            raise CannotRebuildError(
+                f"{topic}-{number} begins at {begin}: the log is not whole, and what it lost would be lost"
+            )
+
+
+def _refuse_another_log(ends: Mapping[Partition, int], live: Mapping[Partition, shadow.Heard], cluster: str) -> None:
     for place, heard in live.items():
         name = f"{place[0]}-{place[1]}"
-        if begins[place] > 0:
-            raise CannotRebuildError(
-                f"{name} begins at {begins[place]}: the log is not whole, and what it lost would be lost"
-            )
         if heard.cluster not in (cluster, None):
             raise CannotRebuildError(f"{name} was read from cluster {heard.cluster}, this is {cluster}")
         if heard.next > ends[place]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Enum, MetaData
+from sqlalchemy import Enum, MetaData, Table
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from ledger_service.tables import SCHEMA, metadata
 from stage.database import Connection
@@ -50,11 +50,19 @@ async def make_schema(connection: Connection, owner: str) -> None:
 
 
 async def make(connection: Connection) -> None:
-    """Empty tables, the same as the live ones. What a killed command left is dropped first."""
+    """Empty tables like the live ones, but for their indexes. What a killed command left is dropped first."""
     async with connection.transaction():
         await drop(connection)
-        for statement in tables():
-            await connection.execute(statement)
+        for table in _tables():
+            await connection.execute(_sql(CreateTable(table)))
+
+
+async def finish(connection: Connection) -> None:
+    """Add the indexes, which would slow down what fills the tables, and let the planner know them."""
+    for table in _tables():
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            await connection.execute(_sql(CreateIndex(index)), timeout=LONG_SECONDS)
+        await connection.execute(f"ANALYZE {SHADOW}.{table.name}", timeout=LONG_SECONDS)
 
 
 async def drop(connection: Connection) -> None:
@@ -63,17 +71,19 @@ async def drop(connection: Connection) -> None:
         await connection.execute(f"DROP TABLE IF EXISTS {SHADOW}.{table}")
 
 
-def tables() -> Iterator[str]:
-    """The statements that make the tables. They use the live ones' enums."""
-    shadow, dialect = MetaData(), postgresql.dialect()  # type: ignore[no-untyped-call]
+def _tables() -> Iterator[Table]:
+    """As the live ones are told of, in the shadow's schema. They use the live ones' enums."""
+    shadow = MetaData()
     for name in PROJECTIONS:
         table = metadata.tables[f"{SCHEMA}.{name}"].to_metadata(shadow, schema=SHADOW)
         for column in table.columns:
             if isinstance(column.type, Enum):
                 column.type.schema = SCHEMA
-        yield str(CreateTable(table).compile(dialect=dialect))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            yield str(CreateIndex(index).compile(dialect=dialect))
+        yield table
+
+
+def _sql(statement: ExecutableDDLElement) -> str:
+    return str(statement.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
 
 
 async def heard(connection: Connection, places: Iterable[Partition]) -> dict[Partition, Heard]:
@@ -92,12 +102,6 @@ async def heard(connection: Connection, places: Iterable[Partition]) -> dict[Par
         [number for _, number in wanted],
     )
     return {(row["topic"], row["partition"]): Heard(row["next"], row["cluster_id"]) for row in rows}
-
-
-async def analyze(connection: Connection) -> None:
-    """Let the planner know the new tables."""
-    for table in PROJECTIONS:
-        await connection.execute(f"ANALYZE {SHADOW}.{table}", timeout=LONG_SECONDS)
 
 
 async def outbox_of(connection: Connection, topics: Iterable[str]) -> list[tuple[str, int, bytes, bytes]]:

@@ -253,8 +253,8 @@ class Consumer:
                 continue
             for place in back.keys() & self.following.keys():
                 log.info("reading again", topic=place[0], partition=place[1], offset=back[place])
-                self._seek(TopicPartition(*place), back[place])
                 self.following[place] = back[place]
+                self._seek(TopicPartition(*place), back[place])
 
     async def _show_offsets(self) -> None:
         """Tell Kafka how far we are, for people who look there. Nothing reads it back."""

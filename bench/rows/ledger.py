@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import click
+from aiokafka import AIOKafkaProducer
 from sqlalchemy.engine import make_url
 
 from bench import place
 from bench.cost import Meter, difference
-from bench.facts import Log
 from bench.place import NoFigureError
 from bench.report import Figure, Goal, Report
 from bench.running import as_a_service_collects, json_option, rounds_option, run, say
@@ -24,6 +24,9 @@ from darkroom.commands.examples import examples
 from schemas.clock import utc_now
 from schemas.events import Event, GenerationSubmitted, JobRequested, MediaGenerated, MediaStored, UrlSource
 from schemas.identity import job_id_of, storage_key_of
+from schemas.wire import encode
+from stage.kafka import producer, publish
+from stage.settings import KafkaSettings
 
 if TYPE_CHECKING:
     from darkroom.local.stack import Stack
@@ -87,7 +90,9 @@ def figures(live: Sequence[Leg], copied: Sequence[Leg], rebuilt: Sequence[float]
     yield Figure("live", "facts/s", [leg.per_second for leg in live])
     yield Figure(GOAL.figure, "facts/s", rebuilt)
     yield Figure("copy", "facts/s", [leg.per_second for leg in copied])
-    yield Figure("live / copy", "", [leg.per_second / limit.per_second for leg, limit in zip(live, copied, strict=True)])
+    yield Figure(
+        "live / copy", "", [leg.per_second / limit.per_second for leg, limit in zip(live, copied, strict=True)]
+    )
     yield Figure("rebuild / copy", "", [speed / limit.per_second for speed, limit in zip(rebuilt, copied, strict=True)])
     for name in live[0].cpu:
         each = [1_000 * leg.cpu[name] / leg.facts for leg in live]
@@ -106,19 +111,20 @@ class Legs:
     """Servers, one ledger, and an administrator who looks at its tables."""
 
     stack: "Stack"
-    log: Log
+    producer: AIOKafkaProducer
     admin: "asyncpg.Connection[asyncpg.Record]"
 
     @classmethod
     @asynccontextmanager
     async def open(cls, home: Path) -> AsyncIterator["Legs"]:
         """Start everything, and stop it at the end."""
-        async with place.stack(home, ["ledger"], {}) as stack, Log.open(stack.environ) as log:
+        async with place.stack(home, ["ledger"], {}) as stack:
             url = make_url(stack.environ["DARKROOM_ADMIN_DATABASE_URL"]).set(database="darkroom")
             admin = await asyncpg.connect(url.render_as_string(hide_password=False))
             try:
                 await admin.execute("CREATE SCHEMA bench")
-                yield cls(stack, log, admin)
+                async with producer(KafkaSettings.model_validate(stack.environ), "bench") as client:
+                    yield cls(stack, client, admin)
             finally:
                 await admin.close()
 
@@ -128,7 +134,8 @@ class Legs:
         begins, facts = await self._read(), jobs * (2 + 2 * outputs)
         for start in range(0, jobs, SAID_AT_ONCE):
             some = range(start, min(start + SAID_AT_ONCE, jobs))
-            await self.log.say(fact for job in some for fact in facts_of_a_job(f"{number}/{job}", outputs))
+            facts_said = (fact for job in some for fact in facts_of_a_job(f"{number}/{job}", outputs))
+            await publish(self.producer, [encode(fact, source="bench") for fact in facts_said])
         starting = asyncio.create_task(self.stack.start("ledger"))
         first = await self._read_beyond(begins)
         meter = Meter({name: self.stack.describe(name).pid or 0 for name in ("ledger", "kafka", "postgres")})
@@ -144,7 +151,7 @@ class Legs:
     async def _read_beyond(self, records: int) -> int:
         """Return once the ledger has read more than so many records, and how many it has read."""
         async with asyncio.timeout(PATIENCE):
-            while (read := await self._read()) <= records:
+            while (read := await self._read()) <= records:  # noqa: ASYNC110 - another process has no event to wait for
                 await asyncio.sleep(LOOK_EVERY)
             return read
 

@@ -16,7 +16,7 @@ from ledger_service.history import SAID, places
 from ledger_service.log import Log
 from ledger_service.rebuild import Rebuilt, check, rebuild
 from ledger_service.tables import SCHEMA
-from schemas.events import Event, Redo
+from schemas.events import DataRemoved, Event, Redo
 from schemas.wire import Position, Record, UnreadableRecordError, decode, encode
 from stage import offsets
 from stage.consume import Heard
@@ -24,17 +24,20 @@ from stage.database import Connection, Pool, new_pool
 from stage.kafka import producer, publish
 from stage.settings import KafkaSettings
 from tests.builders import (
+    a_doubt,
     a_failed_generation,
     a_failed_upload,
     a_generated_output,
+    a_removal,
     a_request,
     a_retry,
     a_stored_output,
     a_submission,
     later,
 )
-from tests.unit.ledger_service.histories import a_doubt, a_removal, a_renewal
+from tests.unit.ledger_service.histories import a_renewal
 
+JOBS = 35
 BATCH = 40
 
 
@@ -214,3 +217,8 @@ def _retried(job_id: UUID, _: random.Random) -> list[Event]:
 
 def _waiting(job_id: UUID, _: random.Random) -> list[Event]:
     return [a_submission(job_id=job_id)]  # heard of, but its request lies elsewhere or comes later
+
+
+def removed_by_age(job_id: UUID) -> Event:
+    """What a ledger says of a job that is old enough."""
+    return DataRemoved.say(job_id, "dev", later(99), reason="age")

@@ -80,17 +80,36 @@ async def test_the_log_of_another_cluster_replaces_nothing(servers: Stack, spoil
         assert await ledger.rows() == before
 
 
+async def test_tables_of_another_release_are_left_as_they_are(servers: Stack) -> None:
+    async with SmallLedger.open(servers) as ledger:
+        await ledger.say(*all_sorts_of_jobs(7))
+        await ledger.read()
+        await ledger.pool.execute(
+            "ALTER TABLE outputs ADD COLUMN mood text, ALTER COLUMN submitted_attempt TYPE bigint"
+        )
+        before = await ledger.rows()
+
+        with pytest.raises(CannotRebuildError, match=r"another release: outputs\.mood, outputs\.submitted_attempt"):
+            await ledger.rebuild()
+
+        left = await ledger.pool.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'ledger_rebuild'")
+        assert (await ledger.rows(), left) == (before, 0)
+        await ledger.pool.execute("ALTER TABLE outputs DROP mood, ALTER submitted_attempt TYPE int")
+
+
+# The last one: what was cut stays cut.
 async def test_a_log_that_was_cut_replaces_nothing(servers: Stack) -> None:
     async with SmallLedger.open(servers) as ledger:
-        await ledger.say(*all_sorts_of_jobs(21))
+        await ledger.say(*all_sorts_of_jobs(70))
         await ledger.read()
+        await ledger.relay()
         before = await ledger.rows()
         kafka = AIOKafkaAdminClient(bootstrap_servers=servers.environ["KAFKA_BOOTSTRAP_SERVERS"])
         await kafka.start()
-        await kafka.delete_records({TopicPartition("job.requested", 3): RecordsToDelete(before_offset=1)})
+        for topic in ("job.completed", "job.requested"):
+            await kafka.delete_records({TopicPartition(topic, 3): RecordsToDelete(before_offset=1)})
+            with pytest.raises(CannotRebuildError, match=rf"{topic}-3 begins at 1: the log is not whole"):
+                await ledger.rebuild()
         await kafka.close()
-
-        with pytest.raises(CannotRebuildError, match=r"job\.requested-3 begins at 1: the log is not whole"):
-            await ledger.rebuild()
 
         assert await ledger.rows() == before
