@@ -15,6 +15,7 @@ ROWS = {
     "ledger": "bench.rows.ledger",
     "status": "bench.rows.status",
     "storing": "bench.rows.storing",
+    "waiting": "bench.rows.waiting",
 }
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from darkroom.steps import WITH_TABLES
+from darkroom.steps import STAGES
 from schemas.contract import files
 from schemas.contract.asyncapi import document
 from schemas.contract.compatibility import Break, breaks_since
@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parents[1] / "tests" / "contract" / "golden"
 
 def hears() -> dict[str, tuple[str, ...]]:
     """The topics that each service reads, as its own code says."""
-    return {service: import_module(f"{service}_service.handlers").TOPICS for service in WITH_TABLES}
+    return {service: import_module(f"{service}_service.handlers").TOPICS for service in STAGES}
 
 
 def golden_examples(folder: Path = GOLDEN) -> dict[str, dict[str, Any]]:

@@ -31,7 +31,8 @@ LOOK_EVERY = 0.05  # seconds
 async def run_demo(home: Path, environ: Mapping[str, str], out: Path) -> None:
     """Run the demo and leave nothing running; a signal ends the program. `LocalError` says what failed."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    stack = Stack(home, environ=environ, say=console.print)  # the console keeps its lines out of the moving bars
+    told = {**environ, "GATEWAY_AUTH": "open"}  # it listens on loopback, and the demo brings no key
+    stack = Stack(home, environ=told, say=console.print)  # the console keeps its lines out of the moving bars
 
     async def work() -> None:
         _writable(out)
@@ -41,13 +42,13 @@ async def run_demo(home: Path, environ: Mapping[str, str], out: Path) -> None:
         console.print(f"Done. Have a look at {out}, and at `darkroom up`.")
 
     try:
-        told = await until_told_to_stop(work(), lambda: console.print("\nStopping… (again: kill at once)"))
+        stopped_by = await until_told_to_stop(work(), lambda: console.print("\nStopping… (again: kill at once)"))
     except httpx.HTTPError as error:
         logs = shown(home / "logs")
         raise LocalError(f"{_asked(error)} failed ({type(error).__name__}): see the logs in {logs}") from error
-    if told:
+    if stopped_by:
         console.print("Stopped. Nothing is left running.")
-        leave(128 + told)
+        leave(128 + stopped_by)
 
 
 async def _four_pictures(client: httpx.AsyncClient, stack: Stack, out: Path, console: Console) -> None:

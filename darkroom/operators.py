@@ -18,6 +18,7 @@ import click
 from darkroom.steps import WrongSettingError, database_setting
 
 if TYPE_CHECKING:
+    from gateway.operations import Operations as Doors
     from generator_service.operations import Operations
     from stage.bucket import BucketSettings
     from stage.database import Pool
@@ -61,6 +62,37 @@ def with_books(
         return await work(Operations(pool, _who()))
 
     return with_tables(environ, home, "generator", do)
+
+
+def with_doors(
+    environ: Mapping[str, str], home: Path | None, work: Callable[["Doors"], Awaitable[T]]
+) -> T:  # fmt: skip
+    """Do `work` with keys and tenants. What they refuse changes nothing."""
+
+    async def do(pool: "Pool") -> T:
+        from gateway.operations import Operations as Doors
+        from gateway.operations import RefusedError
+
+        try:
+            return await work(Doors(pool))
+        except RefusedError as refused:
+            raise NothingChanged(str(refused)) from None
+
+    return with_tables(environ, home, "gateway", do)
+
+
+def with_doors_and_books(
+    environ: Mapping[str, str], home: Path | None, work: Callable[["Doors", "Operations"], Awaitable[T]]
+) -> T:  # fmt: skip
+    """Do `work` with keys and tenants and with the generator's books."""
+
+    async def do(doors: "Doors") -> T:
+        from generator_service.operations import Operations
+
+        async with _tables(environ, home, "generator") as books:
+            return await work(doors, Operations(books, _who()))
+
+    return with_doors(environ, home, do)
 
 
 @asynccontextmanager

@@ -16,12 +16,12 @@ from alembic.config import Config
 from botocore.exceptions import ClientError
 from sqlalchemy.engine import make_url
 
+from darkroom.steps import WITH_TABLES, package_of
 from schemas.topics import Topic, topics
 from stage.bucket import BucketSettings, bucket_client
 from stage.settings import KafkaSettings
 
 ROOT = Path(__file__).parent.parent
-OWNERS = ("generator", "uploader", "ledger")
 READER = "gateway"
 VIEWS = "ledger_v1"
 LOCK = "hashtext('darkroom setup')"
@@ -35,7 +35,7 @@ async def prepare_database(admin_url: str, urls: Mapping[str, str]) -> None:
     """Make the database, a role for each service with the password of its URL, and each service's schema.
 
     `urls` maps generator, uploader, ledger and gateway to the URLs they connect with. The gateway's role may
-    read the ledger's published views and nothing else. A password that changed is set anew.
+    read the ledger's published views, and nothing else that is not its own. A password that changed is set anew.
     """
     database = str(make_url(urls["ledger"]).database)
     admin = await asyncpg.connect(admin_url)
@@ -64,7 +64,7 @@ async def _roles(admin: "asyncpg.Connection[asyncpg.Record]", urls: Mapping[str,
 
 def _schemas(urls: Mapping[str, str], database: str) -> str:
     role = {service: _name(str(make_url(url).username)) for service, url in urls.items()}
-    owned = [(service, role[service]) for service in OWNERS] + [(VIEWS, role["ledger"])]
+    owned = [(service, role[service]) for service in WITH_TABLES] + [(VIEWS, role["ledger"])]
     grants = "".join(
         f"GRANT {owner} TO CURRENT_USER; CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner};"
         for schema, owner in owned
@@ -85,9 +85,9 @@ def _name(identifier: str) -> str:
 
 
 def alembic_config(service: str, url: str = "") -> Config:
-    """How alembic finds the migrations of `service` (generator, uploader or ledger)."""
+    """How alembic finds the migrations of `service`, one of `WITH_TABLES`."""
     config = Config()
-    config.set_main_option("script_location", str(ROOT / f"{service}_service" / "migrations"))
+    config.set_main_option("script_location", str(ROOT / package_of(service) / "migrations"))
     config.set_main_option("sqlalchemy.url", sqlalchemy_url(url).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
@@ -100,7 +100,7 @@ def sqlalchemy_url(url: str) -> str:
 
 async def migrate(urls: Mapping[str, str]) -> None:
     """Bring each service's schema up to date, as its own role. `urls` as in `prepare_database`."""
-    for service in OWNERS:
+    for service in WITH_TABLES:
         if service in urls:
             await asyncio.to_thread(command.upgrade, alembic_config(service, urls[service]), "head")
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 SERVICES = ("gateway", "generator", "uploader", "ledger")
-WITH_TABLES = ("generator", "uploader", "ledger")  # the gateway only reads the ledger's
+STAGES = ("generator", "uploader", "ledger")  # those that hear facts
+WITH_TABLES = ("gateway", *STAGES)
 ADMIN_DATABASE = "DARKROOM_ADMIN_DATABASE_URL"
 REPLICATION = "KAFKA_TOPIC_REPLICATION"
 
@@ -22,6 +23,11 @@ def need(environ: Mapping[str, str], name: str) -> str:
     if not environ.get(name):
         raise WrongSettingError(f"{name} is not set: give it in the environment or in .env.development.local")
     return environ[name]
+
+
+def package_of(service: str) -> str:
+    """The package that holds a service's code."""
+    return service if service == "gateway" else f"{service}_service"
 
 
 def database_setting(service: str) -> str:

@@ -19,12 +19,21 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a tenant may ask for. None: as much as the gateway's settings say."""
+
+    requests_per_minute: int | None = None
+    jobs_queued: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Whose jobs a request is about, and what it may do with them. Without a key when everybody is let in."""
 
     tenant: str
     scopes: frozenset[Scope]
     key_id: str | None = None
+    limits: Limits = Limits()
 
 
 class Door(Protocol):
@@ -32,6 +41,13 @@ class Door(Protocol):
 
     async def admit(self, headers: Headers) -> Caller:
         """The caller, by what a request's headers say. Raises a 401 problem for nobody we know."""
+
+
+class Counter(Protocol):
+    """Counts what callers ask for."""
+
+    async def count(self, request: Request, caller: Caller) -> None:
+        """Count this request. Raises a 429 problem when it is one too many."""
 
 
 class OpenDoor:
@@ -53,6 +69,9 @@ class _May:
     async def __call__(self, request: Request) -> Caller:
         door: Door = request.app.state.door
         caller = await door.admit(request.headers)
+        counter: Counter | None = request.app.state.counter
+        if counter is not None:
+            await counter.count(request, caller)
         if self._scope not in caller.scopes:
             raise not_allowed(self._scope)
         return caller

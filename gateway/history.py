@@ -42,6 +42,11 @@ class HistoryFact(BaseModel):
     said_by: str | None = Field(None, description="The service that said it: the record's `ce_source`.")
     occurred_at: AwareDatetime = Field(description="When it happened, by the clock of who says it.")
     logged_at: AwareDatetime | None = Field(None, description="When it was put into the log.")
+    superseded: bool = Field(
+        False,
+        description="True when an earlier record says the same fact under this `event_id`: that one counts, whatever "
+        "this one says. So shows the second of two requests under one `Idempotency-Key`.",
+    )
     gone: bool = Field(False, description="True when the log does not hold the record any more.")
     body: dict[str, JsonValue] | None = Field(
         None,
@@ -86,7 +91,9 @@ def history(reader: StatusReader, store: Store, log: LogReader) -> APIRouter:
     """The route to a job's history."""
     router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["jobs"])
 
-    @router.get("/history", responses=problems.responses(401, 403, 404, 422, 503), summary="See what happened to a job")
+    @router.get(
+        "/history", responses=problems.responses(401, 403, 404, 422, 429, 503), summary="See what happened to a job"
+    )
     async def read_history(
         caller: Reader,
         job_id: JobId,
@@ -132,7 +139,7 @@ def told(facts: list[KnownFact], records: Mapping[Position, LogRecord], removed:
 def _shown(fact: KnownFact, record: LogRecord | None, removed: int) -> HistoryFact:
     known = HistoryFact(
         topic=fact.place.topic, partition=fact.place.partition, offset=fact.place.offset, event_id=fact.event_id,
-        type=fact.place.topic, occurred_at=fact.place.occurred_at, gone=record is None,
+        type=fact.place.topic, occurred_at=fact.place.occurred_at, superseded=fact.superseded, gone=record is None,
     )  # fmt: skip
     if record is None:
         return known

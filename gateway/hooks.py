@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from gateway.asks import limited_body
+from gateway.bodies import limited_body
 from gateway.problems import FieldError, Problem, invalid_fields, unavailable
 from gateway.publisher import NotAcknowledgedError, Publisher
 from schemas.callbacks import Doorbell

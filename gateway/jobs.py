@@ -30,7 +30,7 @@ def jobs(publisher: Publisher, reader: StatusReader, signer: Signer, now: Clock)
 
     @router.get(
         "/outputs/{index}/content", status_code=302, response_class=Response,
-        responses=problems.responses(401, 403, 404, 410, 422, 503), summary="Open or download an output",
+        responses=problems.responses(401, 403, 404, 410, 422, 429, 503), summary="Open or download an output",
     )  # fmt: skip
     async def content(
         caller: Reader,
@@ -47,8 +47,9 @@ def jobs(publisher: Publisher, reader: StatusReader, signer: Signer, now: Clock)
         return Response(status_code=302, headers={"Location": link, "Cache-Control": "private"})
 
     @router.delete(
-        "/data", status_code=202, responses=problems.responses(401, 403, 404, 409, 503), summary="Remove a job's data"
-    )
+        "/data", status_code=202, summary="Remove a job's data",
+        responses=problems.responses(401, 403, 404, 409, 429, 503),
+    )  # fmt: skip
     async def remove(caller: Submitter, job_id: JobId) -> RemovalAccepted:
         """Remove the media, the prompt and the input of a job that is done. Its status and sums stay.
 

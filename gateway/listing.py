@@ -54,7 +54,7 @@ def listing(store: Store) -> APIRouter:
     """The route to all of a tenant's jobs."""
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
-    @router.get("/jobs", responses=problems.responses(401, 403, 422, 503), summary="List jobs")
+    @router.get("/jobs", responses=problems.responses(401, 403, 422, 429, 503), summary="List jobs")
     async def list_jobs(  # noqa: PLR0913 - each but the caller is a filter
         caller: Reader,
         status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,

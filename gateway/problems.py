@@ -70,9 +70,51 @@ def too_large(limit: int) -> Problem:
     return Problem(413, "body-too-large", f"the body takes more than {limit} bytes")
 
 
+def unauthenticated(detail: str) -> Problem:
+    """401: nobody we know. What is wrong with a key is not said: it would help those who guess."""
+    return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def tenant_suspended() -> Problem:
+    """403: the key is good, but its tenant may do nothing at present."""
+    return Problem(403, "tenant-suspended", "this tenant is suspended: speak to whoever runs the service")
+
+
+def unsupported_media_type(why: str) -> Problem:
+    """415: a body in a form that we do not read."""
+    return Problem(415, "unsupported-media-type", why, headers={"Accept": "application/json"})
+
+
+def unknown_model(alike: Sequence[str]) -> Problem:
+    """422: a model that is not in the catalogue, where only those are accepted."""
+    meant = f": did you mean {' or '.join(alike)}?" if alike else ""
+    error = FieldError(field="model", reason=f"is not in the catalogue{meant}")
+    return Problem(422, "unknown-model", f"model: {error.reason} See /api/v1/models", errors=[error])
+
+
+def no_such_model() -> Problem:
+    """404: a model that the catalogue does not have."""
+    return Problem(404, "no-such-model", "there is no such model in the catalogue: see /api/v1/models")
+
+
 def not_allowed(scope: str) -> Problem:
     """403: a key that is good, but not for this."""
     return Problem(403, "not-allowed", f"this key has not the scope `{scope}`: use one that has")
+
+
+def rate_limited(per_minute: int, retry_after: int) -> Problem:
+    """429: more requests than this key may make."""
+    return Problem(
+        429, "rate-limited", f"more than {per_minute} requests a minute: wait {retry_after} s",
+        headers={"Retry-After": str(retry_after)},
+    )  # fmt: skip
+
+
+def queue_full(most: int) -> Problem:
+    """429: more jobs than this tenant may have waiting. When some will be over nobody knows, so look now and then."""
+    return Problem(
+        429, "queue-full", f"{most} jobs are not done yet: wait until some are", headers={"Retry-After": "10"}
+    )
 
 
 def no_such_job(job_id: str) -> Problem:
@@ -103,6 +145,38 @@ def data_removed(index: int) -> Problem:
 def job_not_done(job_id: UUID) -> Problem:
     """409: something that only goes with a job that is over."""
     return Problem(409, "job-not-done", f"job {job_id} is not done: wait for its end, or cancel it")
+
+
+def revision_conflict(job_id: UUID, current: int, *, done: bool) -> Problem:
+    """409: about a revision that is not the latest, or is not over."""
+    stands = "is done" if done else "is not done: wait for its end, or cancel it"
+    return Problem(409, "revision-conflict", f"job {job_id} is at revision {current}, which {stands}")
+
+
+def nothing_to_retry(job_id: UUID) -> Problem:
+    """409: every output is stored, and none was named."""
+    return Problem(409, "nothing-to-retry", f"every output of job {job_id} is stored: name those to store again")
+
+
+def cost_not_confirmed(outputs: Sequence[int]) -> Problem:
+    """409: something would be paid for again, and nobody has said that it may be."""
+    listed = ", ".join(map(str, outputs))
+    return Problem(
+        409, "cost-not-confirmed",
+        f"generating output {listed} again is paid for again: send `confirm_cost: true`, or name only outputs that "
+        "are stored again",
+    )  # fmt: skip
+
+
+def job_data_removed(job_id: UUID) -> Problem:
+    """410: prompt, input and media are gone, so nothing can be done again."""
+    return Problem(410, "data-removed", f"the data of job {job_id} were removed")
+
+
+def key_reused(job_id: UUID) -> Problem:
+    """422: a key that names another request for good."""
+    words = f"this Idempotency-Key names job {job_id}, which was another request: use a new one"
+    return Problem(422, "idempotency-key-reuse", words)
 
 
 def unavailable(what: str, *, retry_after: int = 5, headers: Mapping[str, str] | None = None) -> Problem:

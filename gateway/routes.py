@@ -1,20 +1,22 @@
 """The routes people call."""
 
-import hashlib
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from gateway.asks import JobAsk, job_named, read_ask, warnings_of
-from gateway.callers import Reader, Submitter
+from gateway.asks import Asks, JobAsk, job_named
+from gateway.callers import Submitter
 from gateway.problems import FieldError, Problem, invalid_fields, responses, unavailable
 from gateway.publisher import NotAcknowledgedError, Publisher
-from gateway.status import StatusReader
+from gateway.queue_limit import QueueLimit
+from gateway.quotes import Quote, Quotes
+from gateway.reuse import KnownRequests
 from schemas.clock import Clock
 from schemas.events import JobRequested
-from schemas.jobs import Job, Status
+from schemas.jobs import Status
 from schemas.wire import RecordTooLargeError
 
 JobId = Annotated[str, Path(description="As `/generate` gave it.")]
@@ -30,12 +32,16 @@ class JobAccepted(BaseModel):
     warnings: list[str] = Field(description="What was ignored, such as unknown fields.")
 
 
-def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
-    """The two routes of the original service, under the same names with the same fields."""
+def api(
+    publisher: Publisher, known: KnownRequests, queue: QueueLimit, asks: Asks, quotes: Quotes, now: Clock
+) -> APIRouter:  # fmt: skip
+    """The first route of the original service, under the same name with the same fields."""
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
     @router.post(
-        "/generate", status_code=202, responses=responses(401, 403, 413, 422, 503), summary="Make media",
+        "/generate", status_code=202, response_model=JobAccepted, summary="Make media",
+        responses=responses(401, 403, 413, 415, 422, 429, 503)
+        | {200: {"model": Quote, "description": "With `dry_run`: what would be called. Nothing was accepted."}},
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
             "schema": JobAsk.model_json_schema(ref_template="#/components/schemas/{model}")}}}},
     )  # fmt: skip
@@ -46,14 +52,22 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
         idempotency_key: Annotated[
             str | None, Header(description="Names the job: repeating the call under the same key is the same job.")
         ] = None,
-    ) -> JobAccepted:
+        dry_run: Annotated[
+            bool, Query(description="Check the request and say what would be called, and do nothing else.")
+        ] = False,
+    ) -> JobAccepted | Response:
         """Accept a job. A 202 means that Kafka has it: it will reach a final status, never be lost.
 
         After a 503 or a lost answer call again with the `Idempotency-Key` that was sent back: one job, not two.
         """
-        ask = await read_ask(request)
+        ask = await asks.read(request)
         job_id, key = job_named(caller.tenant, idempotency_key)
         requested = _requested(ask, job_id, caller.tenant, now)
+        if dry_run:
+            return JSONResponse(quotes.of(ask, asks.warnings(ask)).model_dump(mode="json"))
+        if idempotency_key is not None:
+            await known.refuse_another(requested)
+        await queue.admit(caller, repeated=job_id if idempotency_key else None)
         try:
             await publisher.accept(requested)
         except NotAcknowledgedError:
@@ -66,33 +80,9 @@ def api(publisher: Publisher, reader: StatusReader, now: Clock) -> APIRouter:
         status_link = f"/api/v1/status/{job_id}"
         response.headers["Location"] = status_link
         response.headers["Idempotency-Key"] = key
-        return JobAccepted(job_id=job_id, links={"status": status_link}, warnings=warnings_of(ask))
-
-    @router.get(
-        "/status/{job_id}", response_model=Job, summary="See how a job goes",
-        responses=responses(401, 403, 404, 503) | {304: {"description": "Nothing has changed since."}},
-    )  # fmt: skip
-    async def status(
-        caller: Reader,
-        job_id: JobId,
-        if_none_match: Annotated[
-            str | None, Header(description="The `ETag` of the last answer: 304 while nothing has changed since.")
-        ] = None,
-    ) -> Response:
-        """The job and its outputs. Readable from the moment of the 202; poll until `done`."""
-        body = (await reader.read(job_id, caller.tenant)).model_dump_json().encode()
-        headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
-        if _known(headers["ETag"], if_none_match or ""):
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
+        return JobAccepted(job_id=job_id, links={"status": status_link}, warnings=asks.warnings(ask))
 
     return router
-
-
-def _known(etag: str, given: str) -> bool:
-    """Whether the caller has this answer already, by what it sends as If-None-Match."""
-    tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
-    return bool(tags & {etag, "*"})
 
 
 def _requested(ask: JobAsk, job_id: UUID, tenant: str, now: Clock) -> JobRequested:

@@ -12,6 +12,7 @@ from gateway.store import Store
 from schemas.events import JobRequested
 from schemas.identity import partition_of
 from schemas.jobs import Job, pending_job
+from schemas.wire import NewerVersionError
 from stage.database import PASSING
 from stage.kafka import LogEnds
 
@@ -57,6 +58,8 @@ class StatusReader:
             raise unavailable("Kafka does not answer") from None
         except TooFarBehindError:
             raise unavailable("the ledger is catching up") from None
+        except NewerVersionError:
+            raise unavailable("a later version of this service has accepted the job") from None
         if found is None:
             return await self._store.job(job_id, tenant)
         return _pending(found) if found.tenant == tenant else None

@@ -1,7 +1,7 @@
 """What the gateway reads: the ledger's published views, and nothing else."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from gateway.waiting import Marker
 from schemas.events import JobRequested
 from schemas.jobs import Job, Media, Status
 from stage.database import Pool
@@ -23,14 +24,31 @@ JOB = """
 MEDIA = tuple(Media.model_fields)
 
 FACTS = """
-    SELECT topic, partition, "offset", event_id, occurred_at FROM facts
-    WHERE job_id = $1 AND (occurred_at, topic, partition, "offset") > ($2, $3, $4, $5)
+    SELECT * FROM (
+        SELECT topic, partition, "offset", event_id, occurred_at,
+               row_number() OVER (PARTITION BY event_id, topic ORDER BY partition, "offset") > 1 AS superseded
+        FROM facts WHERE job_id = $1
+    ) AS known
+    WHERE (occurred_at, topic, partition, "offset") > ($2, $3, $4, $5)
     ORDER BY occurred_at, topic, partition, "offset" LIMIT $6
 """
 ATTEMPTS = """
     SELECT revision, kind, subject, attempt, result, provider, provider_id, cost_units, code, message, started_at,
            ended_at, next_try_at
     FROM attempts WHERE job_id = $1 ORDER BY revision DESC, attempt DESC, kind, subject LIMIT $2
+"""
+REQUEST = """
+    SELECT model, prompt, num_outputs, seed, output_format, input, metadata, deadline, max_attempts, data_removed_at
+    FROM jobs WHERE job_id = $1 AND tenant = $2
+"""
+MARKERS = "SELECT job_id, status, revision, updated_at FROM jobs WHERE job_id = ANY($1)"
+MADE = """
+    SELECT index FROM outputs WHERE job_id = $1 AND (
+        generated_at IS NOT NULL OR EXISTS (
+            SELECT FROM attempts WHERE attempts.job_id = $1 AND attempts.revision = outputs.revision
+                AND attempts.kind = 'UPLOAD' AND attempts.subject = outputs.index
+        )
+    )
 """
 SUMMARY = """
     job_id, status, revision, model, num_outputs, metadata, error_message, retry_count, requested_at, updated_at,
@@ -57,6 +75,8 @@ class KnownFact:
 
     place: FactPlace
     event_id: UUID
+    superseded: bool = False
+    """An earlier record of the log says the same fact, and counts instead of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +117,18 @@ class Store:
         assert row is not None  # noqa: S101 - the left side always has its row
         return (_job(row) if row["job_id"] else None), row["next"] or 0
 
+    async def request(self, job_id: UUID, tenant: str) -> Mapping[str, Any] | None:
+        """What a job's request says, as the ledger knows it; None when it does not."""
+        row = await self._pool.fetchrow(REQUEST, job_id, tenant)
+        return dict(row) if row else None
+
+    async def markers(self, job_ids: Iterable[UUID]) -> dict[UUID, Marker]:
+        """Where each of these jobs stands; those that the ledger does not know are left out. Whose they are is not
+        asked: whoever waits for a job has been shown it.
+        """
+        rows = await self._pool.fetch(MARKERS, list(job_ids))
+        return {row["job_id"]: Marker(Status(row["status"]), row["revision"], row["updated_at"]) for row in rows}
+
     async def jobs(self, tenant: str, wanted: Wanted, limit: int) -> list[asyncpg.Record]:
         """Up to `limit` of the tenant's jobs, newest first: what `SUMMARY` names."""
         sql, arguments = list_of_jobs(tenant, wanted, limit)
@@ -110,13 +142,21 @@ class Store:
         """Up to `limit` facts of a job behind `after`, by the time when they were said."""
         rows = await self._pool.fetch(FACTS, job_id, *after, limit)
         return [
-            KnownFact(FactPlace(row["occurred_at"], row["topic"], row["partition"], row["offset"]), row["event_id"])
+            KnownFact(
+                FactPlace(row["occurred_at"], row["topic"], row["partition"], row["offset"]), row["event_id"],
+                row["superseded"],
+            )
             for row in rows
-        ]
+        ]  # fmt: skip
 
     async def attempts(self, job_id: UUID, limit: int) -> list[asyncpg.Record]:
         """Up to `limit` attempts of a job, those of the latest revision and the highest numbers first."""
         return list(await self._pool.fetch(ATTEMPTS, job_id, limit))
+
+    async def made_outputs(self, job_id: UUID) -> frozenset[int]:
+        """The outputs of a job that exist, as far as their latest revision has seen: generated, or tried to store."""
+        rows = await self._pool.fetch(MADE, job_id)
+        return frozenset(row["index"] for row in rows)
 
     async def removed_revision(self, job_id: UUID) -> int:
         """The last revision of a job whose data were removed; 0 when none were."""

@@ -35,17 +35,23 @@ async def run(settings: Settings) -> int:
         stage = await stack.enter_async_context(Stage.open(NAME, SCHEMA, settings, settings.database_url))
         busy = await providers_at_work(stage.pool)
         providers = await stack.enter_async_context(open_providers(settings, busy))
-        store = Store(stage.pool, NAME, stage.instance, {name: settings.limits(name) for name in providers})
+        limits = {name: settings.limits(name) for name in providers}
+        store = Store(stage.pool, NAME, stage.instance, limits, settings.caps)
         await store.take_back([n for n, provider in providers.items() if REPEATABLE & provider.capabilities], utc_now())
         worker = Worker(store, providers, settings.policy, settings.call_timeout, utc_now, doorbells(settings))
-        said = stage.relay.wake
+
+        def said() -> None:
+            stage.relay.wake()
+            if settings.tenant_in_flight:
+                makers.wake()  # a call that ended makes room for the next one of its tenant
+
         makers = Workers(Beats("calls", worker.claim_to_make, worker.make, worker.record, said))
         lookers = Workers(Beats("looks", worker.claim_to_look_at, worker.look, worker.record_groups, said))
         waiters = Workers(Beats("waits", worker.claim_waiting, worker.look, worker.record_groups, said), slots=1)
         renewer, stopper = Renewer(stage.pool, providers, NAME, utc_now), Stopper(stage.pool, providers, utc_now)
         renewers = Workers(Beats("renewals", renewer.claim, renewer.ask, renewer.record, said), slots=8)
         stoppers = Workers(Beats("duplicates", stopper.claim, stopper.stop, stopper.record, said), slots=8)
-        handlers = Handlers(store, lambda model: provider_of(model, settings), utc_now)
+        handlers = Handlers(store, lambda model: provider_of(model, settings), settings.models, utc_now)
         sweeper = Sweeper(store, stage.pool, handlers.hear_early, utc_now)
 
         def wake_all() -> None:

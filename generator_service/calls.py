@@ -1,6 +1,6 @@
 """What is asked of a provider, and the only answers there are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -42,6 +42,8 @@ class Call:
     seed: int
     output_format: str | None
     input: Mapping[str, Any]
+    takes: Sequence[str] | None = None
+    """Which of prompt, num_outputs, seed and output_format the model has a word for; None: nobody knows."""
     intent_at: datetime | None = None
     submitted_at: datetime | None = None
     provider_id: str | None = None

@@ -1,12 +1,13 @@
 """What the generator hears."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
 from generator_service import gates, renewals
 from generator_service.plan import plan, plan_again
 from generator_service.store import Store
+from schemas.catalogue import ModelCard
 from schemas.clock import Clock
 from schemas.events import (
     SOURCE_EXPIRED,
@@ -31,8 +32,10 @@ E = TypeVar("E", bound=Event)
 class Handlers:
     """Turns requests into provider calls to make, and callbacks into looks. Nothing here asks a provider."""
 
-    def __init__(self, store: Store, provider_of: Callable[[str], str], now: Clock) -> None:
-        self._store, self._provider_of, self._now = store, provider_of, now
+    def __init__(
+        self, store: Store, provider_of: Callable[[str], str], models: Mapping[str, ModelCard], now: Clock
+    ) -> None:
+        self._store, self._provider_of, self._models, self._now = store, provider_of, models, now
 
     async def hear(self, connection: Connection, heard: Sequence[Heard]) -> None:
         """Record what a batch means. Runs inside the transaction that also moves the offsets.
@@ -64,7 +67,7 @@ class Handlers:
         planned = [request for gate, request in first.items() if gate in ours]
         if not planned:
             return
-        calls = (call for request in planned for call in plan(request, self._provider_of))
+        calls = (call for request in planned for call in plan(request, self._provider_of, self._models))
         await gates.add(connection, calls, self._now())
         job_ids = [request.job_id for request in planned]
         await gates.mark_cancelled(connection, job_ids, self._now())

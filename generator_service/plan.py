@@ -1,13 +1,13 @@
 """Pure: what a request becomes. Stored once; never computed again, whatever the code says later."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from schemas.catalogue import catalogue, outputs_per_call
+from schemas.catalogue import ModelCard, split
 from schemas.events import JobRequested, RetryRequested
 from schemas.identity import generation_id_of
 
@@ -34,13 +34,18 @@ class Generation:
     """The generation whose lost call that was."""
 
 
-def plan(request: JobRequested, provider_of: Callable[[str], str]) -> Iterator[Generation]:
-    """The provider calls that a request needs: all outputs in one where the model takes them, else one per output."""
-    card = catalogue().get(request.model)
-    per_call = outputs_per_call(request.model)
+def plan(
+    request: JobRequested, provider_of: Callable[[str], str], models: Mapping[str, ModelCard]
+) -> Iterator[Generation]:
+    """The provider calls that a request needs: all outputs in one where the model takes them, else one per output.
+
+    Which fields a model takes is part of the plan, so that a call is sent, and looked for, in the same words whatever
+    the catalogue says by then.
+    """
+    card = models.get(request.model)
+    takes = {"takes": list(card.takes)} if card and card.takes is not None else {}
     seed = request.seed if request.seed is not None else derived_seed(request.job_id, request.revision)
-    for number, first in enumerate(range(0, request.num_outputs, per_call)):
-        outputs = tuple(range(first, min(first + per_call, request.num_outputs)))
+    for number, outputs in enumerate(split(card, request.num_outputs)):
         yield Generation(
             id=generation_id_of(request.job_id, request.revision, number),
             job_id=request.job_id,
@@ -54,9 +59,10 @@ def plan(request: JobRequested, provider_of: Callable[[str], str]) -> Iterator[G
                 "model": request.model,
                 "prompt": request.prompt,
                 "num_outputs": len(outputs),
-                "seed": seed + first,
+                "seed": seed + outputs[0],
                 "output_format": request.output_format,
                 "input": request.input,
+                **takes,
             },
             cost_units=card.cost_units if card else 1,
             deadline=request.deadline,

@@ -1,5 +1,6 @@
 """What the generator must be told, as GENERATOR_* variables; no default means no safe one."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -8,7 +9,8 @@ from pydantic_settings import SettingsConfigDict
 
 from generator_service.allowance import Limits
 from generator_service.claim import Policy
-from schemas.catalogue import catalogue
+from generator_service.tenant_caps import Caps, caps_of
+from schemas.catalogue import ModelCard, ModelsDirectory, catalogue, routes_in
 from stage.retry import delay_before
 from stage.settings import CallbackKeys, DatabaseUrl, Span, StageSettings
 
@@ -27,6 +29,14 @@ def _pairs(text: str) -> str:
     return text
 
 
+def _caps(text: str) -> str:
+    try:
+        caps_of(text)
+    except ValueError:
+        raise ValueError("must be TENANT=NUMBER pairs from 1, such as acme=20,*=5") from None
+    return text
+
+
 Pairs = Annotated[str, AfterValidator(_pairs)]
 
 
@@ -40,6 +50,7 @@ class Settings(StageSettings):
     public_url: str = ""  # where uploaders reach this process; http://HOST:PORT when empty
     media_generator_provider: str = Field("fake", validation_alias="MEDIA_GENERATOR_PROVIDER")
     model_routes: str = Field("", validation_alias="GENERATOR_ROUTES")  # PATTERN=PROVIDER pairs, the first that fits
+    models_directory: ModelsDirectory = Field("", validation_alias="MODELS_DIRECTORY")  # cards beside the packaged ones
     max_attempts: int = Field(3, ge=1, le=20)  # tries after known failures; an unknown outcome is never tried again
     call_timeout: Span = timedelta(seconds=60)  # an intent older than this was lost with its process
     fake_latency: float = Field(0, validation_alias="FAKE_LATENCY", ge=0, le=3600)  # seconds a fake model takes
@@ -59,6 +70,8 @@ class Settings(StageSettings):
     rate_per_minute: Pairs = "replicate=600"  # creates; Replicate's documented limit
     calls_a_day: Pairs = ""
     cost_a_day: Pairs = ""
+    # Calls of one tenant that run at a time, as TENANT=NUMBER pairs; `*` is every tenant not named. Empty: any number.
+    tenant_in_flight: Annotated[str, AfterValidator(_caps)] = ""
     # What happens to a call whose answer was lost and that never shows up.
     doubt_policy: str = Field("strict", validation_alias="DOUBT_POLICY", pattern="^(strict|settle=[a-z0-9,_-]+)$")
     look_for: Span = timedelta(minutes=10)  # how long a lost call is looked for
@@ -70,8 +83,12 @@ class Settings(StageSettings):
     @property
     def routes(self) -> list[tuple[str, str]]:
         """Which provider makes models whose name fits which pattern, in order."""
-        pairs = (pair.partition("=") for pair in self.model_routes.split(",") if pair.strip())
-        return [(pattern.strip(), provider.strip()) for pattern, _, provider in pairs]
+        return routes_in(self.model_routes)
+
+    @property
+    def models(self) -> Mapping[str, ModelCard]:
+        """The model catalogue."""
+        return catalogue(self.models_directory)
 
     @property
     def policy(self) -> Policy:
@@ -91,8 +108,13 @@ class Settings(StageSettings):
         per_minute, calls, cost = (
             numbers(pairs).get(provider) for pairs in (self.rate_per_minute, self.calls_a_day, self.cost_a_day)
         )
-        dearest = max(card.cost_units for card in catalogue().values())
+        dearest = max(card.cost_units for card in self.models.values())
         return Limits(per_minute, min(60, per_minute or 60), calls, cost, dearest)
+
+    @property
+    def caps(self) -> Caps:
+        """How many calls of each tenant may run at a time."""
+        return caps_of(self.tenant_in_flight)
 
     @property
     def reached_at(self) -> str:

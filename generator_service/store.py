@@ -14,6 +14,7 @@ from generator_service.calls import Call
 from generator_service.claim import Claim, Verdict
 from generator_service.former_calls import claimed, remember_former
 from generator_service.rows import call_of, claim_of, columns_of
+from generator_service.tenant_caps import NO_CAPS, ROOM, UNCAPPED, Caps, turns
 from schemas.events import Event
 from schemas.wire import encode
 from stage import outbox
@@ -28,7 +29,7 @@ TO_MAKE = """
     AND (deadline IS NULL OR deadline > $1)
 """
 CLAIM_TO_MAKE = f"""
-    {due_rows("generations", TO_MAKE)}
+    {due_rows("generations", TO_MAKE, most=ROOM)}
     UPDATE generations AS row SET
         state = 'INTENT', attempt = attempt + 1, intent_at = $1, provider_id = NULL, submitted_at = NULL,
         pay_again = false, polls = 0, fence = fence + 1, owner = $4, due_at = $3
@@ -55,8 +56,10 @@ CLAIM_TO_LOOK_AT, CLAIM_WAITING = _claim_to_look(TO_LOOK_AT), _claim_to_look(WAI
 class Store:
     """The generator's rows. Nothing here decides."""
 
-    def __init__(self, pool: Pool, source: str, owner: str, limits: Mapping[str, Limits | None]) -> None:
-        self._pool, self._source, self._owner, self._limits = pool, source, owner, limits
+    def __init__(
+        self, pool: Pool, source: str, owner: str, limits: Mapping[str, Limits | None], caps: Caps = UNCAPPED
+    ) -> None:  # fmt: skip
+        self._pool, self._source, self._owner, self._limits, self._caps = pool, source, owner, limits, caps
 
     async def take_back(self, repeatable: Sequence[str], at: datetime) -> None:
         """End the leases of this instance's former life, which is over. Called once, before the first claim.
@@ -74,7 +77,9 @@ class Store:
         )
 
     async def claim_to_make(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
-        """Take calls to make, as many as each provider's account allows. They are intents once this returns."""
+        """Take calls to make, as many as each provider's account and each tenant's cap allow. They are intents once
+        this returns.
+        """
         claims: list[Claim] = []
         async with self._pool.acquire() as connection:
             pulled = await brakes(connection)
@@ -83,11 +88,31 @@ class Store:
                 if most <= 0 or provider in pulled["provider"]:
                     continue
                 asked = (at + lease, self._owner, provider, pulled["model"], pulled["tenant"])
-                if limits is None:
-                    claims += map(claim_of, await connection.fetch(CLAIM_TO_MAKE, at, most, *asked))
-                else:
-                    claims += await _claim_within(connection, provider, limits, at, most, asked)
+                if limits is None and not self._caps:
+                    claims += map(claim_of, await connection.fetch(CLAIM_TO_MAKE, at, most, *asked, *NO_CAPS))
+                    continue
+                async with connection.transaction():
+                    if limits is None:
+                        claims += await self._claim_capped(connection, provider, at, most, asked)
+                    else:
+                        claims += await self._claim_within(connection, provider, limits, at, most, asked)
         return claims
+
+    async def _claim_within(
+        self, connection: Connection, provider: str, limits: Limits, at: datetime, most: int, asked: tuple[Any, ...]
+    ) -> list[Claim]:
+        """Claim as many calls as the provider's account allows, and spend them from it."""
+        account = await lock_account(connection, provider, limits, at)
+        most = min(most, allowed(account, limits, at))
+        claims = await self._claim_capped(connection, provider, at, most, asked) if most else []
+        await write_account(connection, spent(account, len(claims), sum(claim.cost_units for claim in claims)))
+        return claims
+
+    async def _claim_capped(
+        self, connection: Connection, provider: str, at: datetime, most: int, asked: tuple[Any, ...]
+    ) -> list[Claim]:
+        caps = await turns(connection, provider, self._caps) if self._caps else NO_CAPS
+        return [claim_of(row) for row in await connection.fetch(CLAIM_TO_MAKE, at, most, *asked, *caps)]
 
     async def claim_to_look_at(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
         """Take calls that were asked for and are due to be looked at one by one: lost, held, cancelled, or with news.
@@ -237,15 +262,3 @@ async def providers_at_work(pool: Pool) -> dict[str, int]:
         "SELECT provider, count(*) AS calls FROM generations WHERE due_at IS NOT NULL GROUP BY provider"
     )
     return {row["provider"]: row["calls"] for row in rows}
-
-
-async def _claim_within(
-    connection: Connection, provider: str, limits: Limits, at: datetime, most: int, asked: tuple[Any, ...]
-) -> list[Claim]:
-    """Claim as many calls as the provider's account allows, and spend them from it."""
-    async with connection.transaction():
-        account = await lock_account(connection, provider, limits, at)
-        most = min(most, allowed(account, limits, at))
-        rows = await connection.fetch(CLAIM_TO_MAKE, at, most, *asked) if most else []
-        await write_account(connection, spent(account, len(rows), sum(row["cost_units"] for row in rows)))
-    return [claim_of(row) for row in rows]

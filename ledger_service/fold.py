@@ -141,8 +141,14 @@ def fold(job: Job, event: Event, position: Position) -> Job:
 
 
 def _retried(job: Job, event: RetryRequested) -> None:
-    """Only this makes another revision: any other fact of it, heard first, must not let it look complete."""
-    job.revision = max(job.revision, event.revision)
+    """Only this makes another revision: any other fact of it, heard first, must not let it look complete.
+
+    Of two that ask for one revision the first in the log counts, and what the other names is not waited for: nobody
+    plans it. They lie in one partition, so the first is heard first.
+    """
+    if event.revision <= job.revision:
+        return
+    job.revision = event.revision
     for redo in event.outputs:
         _output(job, event.revision, redo.index)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
@@ -40,23 +41,26 @@ SESSION = {
 }
 
 
-async def connect(url: str, *, schema: str, name: str, size: int = 4) -> Pool:
+async def connect(url: str, *, schema: str, name: str, size: int = 4, tables: Sequence[str] = ("offsets",)) -> Pool:
     """A pool whose sessions see `schema` first. Waits for PostgreSQL to answer, saying so, as long as it takes.
 
-    Ends the process with exit code 1 when the schema has no tables yet: that is for people to cure.
+    Ends the process with exit code 1 when one of `tables` is not there yet: that is for people to cure.
     """
     pool = await new_pool(url, schema=schema, name=name, size=size)
     delay = 0.2
     while True:
         try:
-            migrated = await pool.fetchval("SELECT to_regclass('offsets')")
+            missing = await pool.fetchval("SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL",
+                                          tables)  # fmt: skip
         except PASSING as fault:
             log.warning("PostgreSQL does not answer yet", error=str(fault), next_try_in_s=delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, 5)
         else:
-            if migrated is None:
-                log.critical("the schema has no tables: run `darkroom database migrate`", schema=schema)
+            if missing is not None:
+                log.critical(
+                    "the schema has no tables: run `darkroom database migrate`", schema=schema, missing=missing
+                )
                 raise SystemExit(1)
             return pool
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
+from stage.heads import BoundedHeads
 from stage.metrics import metrics_route
 from stage.telemetry import get_logger
 
@@ -72,9 +73,7 @@ async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]
     stopping = asyncio.Event()
     for stop in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stop, stopping.set)
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off",
-                            timeout_graceful_shutdown=5)  # fmt: skip
-    server = _Server(config)
+    server = _Server(web_config(app))
     tasks = [asyncio.create_task(_named(loop, stopping), name=str(loop)) for loop in loops]
     web = asyncio.create_task(server.serve(sockets=[listening]))
     gc.collect()
@@ -91,6 +90,14 @@ async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]
     if late:
         await asyncio.wait(late, timeout=1)
     return _exit_code([web, *tasks])
+
+
+def web_config(app: Any) -> uvicorn.Config:
+    """How an app is served."""
+    return uvicorn.Config(
+        app, http=BoundedHeads, log_config=None, access_log=False, server_header=False, lifespan="off",
+        timeout_graceful_shutdown=5,
+    )  # fmt: skip
 
 
 async def _named(loop: Loop, stopping: asyncio.Event) -> None:

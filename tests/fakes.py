@@ -1,18 +1,23 @@
 """Small stand-ins that remember what was asked of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from aiokafka import TopicPartition
 
+import gateway.key_store
 import gateway.store
 import generator_service.store
 import uploader_service.objects
 import uploader_service.store
+from gateway.key_store import KnownKey
 from gateway.log_tail import LogTail, TooFarBehindError
+from gateway.reuse import SAME
 from gateway.signing import Signer
+from gateway.waiting import Marker
 from generator_service.calls import Call
 from generator_service.claim import Claim as GenerationClaim
 from generator_service.claim import Verdict
@@ -237,6 +242,8 @@ class Views(gateway.store.Store):
         self._looks, self._following, self._fault = list(looks) or [None], following, fault
         self._order = [] if order is None else order
         self.asked: list[tuple[UUID, str]] = []
+        self.made: frozenset[int] = frozenset()
+        """Outputs that were generated, stored or not."""
 
     async def job(self, job_id: UUID, tenant: str) -> Job | None:
         self._order.append("job")
@@ -246,11 +253,50 @@ class Views(gateway.store.Store):
         self._order.append("job and next")
         return self._look(job_id, tenant), self._following
 
+    async def request(self, job_id: UUID, tenant: str) -> Mapping[str, Any] | None:
+        job = self._looks[0]
+        if self._fault:
+            raise self._fault
+        return None if job is None else job.model_dump(include={*SAME, "data_removed_at"})
+
+    async def markers(self, job_ids: Iterable[UUID]) -> dict[UUID, Marker]:
+        if self._fault:
+            raise self._fault
+        return {job.job_id: Marker.of(job) for job in self._looks[:1] if job and job.job_id in set(job_ids)}
+
+    async def made_outputs(self, job_id: UUID) -> frozenset[int]:
+        return self.made
+
     def _look(self, job_id: UUID, tenant: str) -> Job | None:
         self.asked.append((job_id, tenant))
         if self._fault:
             raise self._fault
         return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+
+
+class Keys(gateway.key_store.KeyStore):
+    """The keys that were given out. Does not answer while it has a fault, or is not open."""
+
+    def __init__(self) -> None:
+        self.keys: dict[bytes, KnownKey] = {}
+        self.fault: Exception | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+        self.asked: list[list[bytes]] = []
+        self.written: list[dict[str, datetime]] = []
+
+    async def known(self, hashes: Collection[bytes]) -> dict[bytes, KnownKey]:
+        self.asked.append(list(hashes))
+        found = {hashed: self.keys[hashed] for hashed in hashes if hashed in self.keys}
+        await self.open.wait()
+        if self.fault:
+            raise self.fault
+        return found
+
+    async def used(self, keys: Mapping[str, datetime]) -> None:
+        if self.fault:
+            raise self.fault
+        self.written.append(dict(keys))
 
 
 class Ends(LogEnds):

@@ -8,30 +8,15 @@ import click
 
 from darkroom.commands.examples import examples
 from darkroom.commands.local import home_option
+from darkroom.commands.spans import Span
 from darkroom.operators import NothingChanged, as_json, shown, table, told, with_books
 from darkroom.steps import WrongSettingError
-from stage.spans import span_in
 
 if TYPE_CHECKING:
     from generator_service.bill_check import BillCheck
     from generator_service.operations import Operations
 
 SHOWN = 20
-
-
-class Ago(click.ParamType[timedelta]):
-    """How long ago, such as 90m, 24h or 7d."""
-
-    name = "ago"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """The span of time that is meant."""
-        if isinstance(value, timedelta):
-            return value
-        span = span_in(str(value))
-        if not span:
-            self.fail(f"{value!r} is not a time such as 90m, 24h or 7d", param, ctx)
-        return span
 
 
 @click.group(epilog=examples("darkroom bill check --provider replicate --since 24h"))
@@ -46,7 +31,7 @@ def bill() -> None:
     )
 )
 @click.option("--provider", required=True, type=click.Choice(("replicate",)), help="Whose list to read.")
-@click.option("--since", "ago", type=Ago(), default="24h", show_default=True, help="How far back: 90m, 24h, 7d.")
+@click.option("--since", "ago", type=Span(), default="24h", show_default=True, help="How far back: 90m, 24h, 7d.")
 @as_json
 @home_option()
 @click.pass_obj

@@ -24,7 +24,14 @@ async def run_until_told_to_stop(stack: Stack) -> None:
 
     async def work() -> None:
         async with stack:
-            say(welcome(stack.urls(), shown(stack.home), time.monotonic() - began))
+            say(
+                welcome(
+                    stack.urls(),
+                    shown(stack.home),
+                    time.monotonic() - began,
+                    keys=stack.environ["GATEWAY_AUTH"] == "keys",
+                )
+            )
             await asyncio.Event().wait()
 
     told = await until_told_to_stop(work(), lambda: say("\nStopping… (again: kill at once)"))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from darkroom.commands.bill import Ago
 from darkroom.commands.examples import examples
 from darkroom.commands.local import home_option
+from darkroom.commands.spans import Span
 from darkroom.operators import NothingChanged, as_json, table, told, with_tables
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SHOWN = 20
     )
 )
 @click.option(
-    "--older-than", type=Ago(), default="1d", show_default=True, help="Leave younger ones alone: 1h at least."
+    "--older-than", type=Span(), default="1d", show_default=True, help="Leave younger ones alone: 1h at least."
 )
 @click.option("--remove", is_flag=True, help="Delete them. Without it nothing is changed.")
 @as_json

@@ -37,7 +37,7 @@ def prepare(environ: dict[str, str]) -> None:
 def migrate(environ: dict[str, str], services: tuple[str, ...]) -> None:
     """Bring the tables of every service, or of one, to the newest form.
 
-    Needs the GENERATOR_, UPLOADER_ and LEDGER_DATABASE_URL.
+    Needs the GATEWAY_, GENERATOR_, UPLOADER_ and LEDGER_DATABASE_URL.
     """
     asyncio.run(steps.migrate(environ, services or steps.WITH_TABLES))
     click.echo(f"The tables of {', '.join(services or steps.WITH_TABLES)} are the newest.")

@@ -7,8 +7,8 @@ EXAMPLE = {"model": "fake/painter", "prompt": "A futuristic city at sunset", "nu
 NAMES = {"gateway": "API", "s3": "S3", "kafka": "Kafka", "postgres": "PostgreSQL"}
 
 
-def welcome(urls: Mapping[str, str], home: str, took: float) -> str:
-    """The lines to print, from the URL of every part that runs."""
+def welcome(urls: Mapping[str, str], home: str, took: float, *, keys: bool) -> str:
+    """The lines to print, from the URL of every part that runs, and whether the API wants `keys`."""
     places = [(shown, urls[name]) for name, shown in NAMES.items() if name in urls]
     return "\n".join(
         [
@@ -18,18 +18,20 @@ def welcome(urls: Mapping[str, str], home: str, took: float) -> str:
             *(f"  {name:<12}{place}" for name, place in places),
             f"  {'logs':<12}{home}/logs, or `darkroom logs NAME -f`",
             "",
-            *(_call(urls["gateway"]) if "gateway" in urls else ()),
+            *(_call(urls["gateway"], keys) if "gateway" in urls else ()),
             f"Ctrl-C stops everything. The data stays in {home}.",
             "",
         ]
     )
 
 
-def _call(api: str) -> list[str]:
+def _call(api: str, keys: bool) -> list[str]:
     return [
+        *(["It wants a key, in place of KEY below: `darkroom keys create -h`.", ""] if keys else ()),
         f"Ask it for two pictures (everything it can do: {api}/docs):",
         "",
         f'  curl -X POST {api}/api/v1/generate -H "Content-Type: application/json" \\',
+        *(['    -H "Authorization: Bearer KEY" \\'] if keys else ()),
         f"    -d '{json.dumps(EXAMPLE)}'",
         "",
     ]

@@ -7,7 +7,7 @@ from functools import partial
 from darkroom.local.part import Part
 from darkroom.local.ports import HOST
 from darkroom.local.prepare import exchange
-from darkroom.steps import REPLICATION, SERVICES, database_setting
+from darkroom.steps import REPLICATION, SERVICES, database_setting, package_of
 
 ACCESS_KEY = "darkroom"  # the name of the local S3's one key pair
 
@@ -85,7 +85,7 @@ def service_part(name: str, service: str, port: int, environ: Mapping[str, str])
         own["GENERATOR_PUBLIC_URL"] = url
     return Part(
         name=name,
-        argv=(sys.executable, "-m", service if service == "gateway" else f"{service}_service"),
+        argv=(sys.executable, "-m", package_of(service)),
         env={**environ, **own},
         port=port,
         url=url,

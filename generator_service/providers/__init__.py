@@ -5,14 +5,13 @@ To add one: a file with a class that keeps `protocol.Provider`, and a line in `P
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from fnmatch import fnmatchcase
 
 from generator_service.providers.cog import cog_provider
 from generator_service.providers.fake import fake_provider
 from generator_service.providers.protocol import Provider
 from generator_service.providers.replicate import replicate_provider
 from generator_service.settings import Settings
-from schemas.catalogue import catalogue
+from schemas.catalogue import maker_of
 from stage.settings import refuse
 from stage.telemetry import get_logger
 
@@ -27,26 +26,24 @@ PROVIDERS: Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Provide
 
 def provider_of(model: str, settings: Settings) -> str:
     """Who makes `model`: the first route that fits, else what the catalogue says, else the default provider."""
-    for pattern, provider in settings.routes:
-        if fnmatchcase(model, pattern):
-            return provider
-    card = catalogue().get(model)
-    return card.provider if card else settings.media_generator_provider
+    return maker_of(model, settings.routes, settings.media_generator_provider, settings.models)
 
 
 @asynccontextmanager
 async def open_providers(settings: Settings, busy: Mapping[str, int]) -> AsyncIterator[Mapping[str, Provider]]:
-    """The providers that the settings lead to, the fake, and those that still have calls under way.
+    """The providers that the settings and the model catalogue lead to, the fake, and those that still have calls under
+    way.
 
     One that the settings lead to and that is not known or not set up ends the process, exit code 2. Of the `busy` ones
     (calls by name) such a one is left out and said: its calls wait until somebody sets it up again.
     """
-    wanted = {settings.media_generator_provider, *(provider for _, provider in settings.routes)}
-    for name in sorted(wanted - PROVIDERS.keys()):
-        setting = "MEDIA_GENERATOR_PROVIDER" if name == settings.media_generator_provider else "GENERATOR_ROUTES"
-        refuse("generator", setting, f"{name!r} is not known; known: {', '.join(PROVIDERS)}")
+    leads = {provider_of(model, settings): "MODELS_DIRECTORY" for model in settings.models}
+    leads |= {provider: "GENERATOR_ROUTES" for _, provider in settings.routes}
+    leads[settings.media_generator_provider] = "MEDIA_GENERATOR_PROVIDER"
+    for name in sorted(leads.keys() - PROVIDERS.keys()):
+        refuse("generator", leads[name], f"{name!r} is not known; known: {', '.join(PROVIDERS)}")
     async with AsyncExitStack() as stack:
-        opened = {n: await stack.enter_async_context(PROVIDERS[n](settings)) for n in sorted(wanted | {"fake"})}
+        opened = {n: await stack.enter_async_context(PROVIDERS[n](settings)) for n in sorted(leads.keys() | {"fake"})}
         for name, calls in busy.items():
             if name in opened:
                 continue

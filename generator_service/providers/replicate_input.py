@@ -18,18 +18,20 @@ DEPLOYMENT = re.compile(f"deployments/(?P<deployment>{NAME}/{NAME})")
 def replicate_input(call: Call) -> dict[str, Any]:
     """The `input` of a call: what the caller put there, and the fields that have names of their own, which win.
 
-    None is left out. How many outputs to make is the plan's to say, so that nothing is paid that nobody waits for.
+    None is left out, and so is a field that the model is known not to take. How many outputs to make is the plan's to
+    say, so that nothing is paid that nobody waits for.
     """
     card = catalogue().get(call.model)
-    takes_many = call.num_outputs > 1 or (card is not None and card.outputs_per_call > 1)
+    takes_many = call.takes is not None or call.num_outputs > 1 or (card is not None and card.outputs_per_call > 1)
     named = {
         "prompt": call.prompt,
         "seed": call.seed,
         "num_outputs": call.num_outputs if takes_many else None,
         "output_format": call.output_format,
     }
+    taken = named.keys() if call.takes is None else call.takes
     rest = {name: value for name, value in call.input.items() if name != "num_outputs" and value is not None}
-    return rest | {name: value for name, value in named.items() if value is not None}
+    return rest | {name: value for name, value in named.items() if value is not None and name in taken}
 
 
 def canonical(value: Any) -> str:

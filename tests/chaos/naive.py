@@ -37,7 +37,7 @@ async def main() -> None:
         auto_offset_reset="earliest", ack_policy=AckPolicy.NACK_ON_ERROR, session_timeout_ms=6_000, no_reply=True,
     )  # fmt: skip
     async def on_job_requested(request: JobRequested) -> None:
-        for generation in plan(request, lambda _: "replicate"):
+        for generation in plan(request, lambda _: "replicate", {}):
             made = await make(client, generation)
             for index, url in zip(generation.outputs, made, strict=False):
                 fact = generated(generation, index, url)

@@ -143,7 +143,7 @@ async def one_run(stack: Stack, admin: "asyncpg.Connection[asyncpg.Record]") -> 
     [
         ("ledger", "LEDGER_DATABASE_URL", None, "ledger: LEDGER_DATABASE_URL: is missing: set it in the environment"),
         ("gateway", "KAFKA_BOOTSTRAP_SERVERS", None, "gateway: KAFKA_BOOTSTRAP_SERVERS: is missing"),
-        ("gateway", "GATEWAY_AUTH", None, "gateway: GATEWAY_AUTH: is missing"),
+        ("gateway", "GATEWAY_AUTH", "ajar", "gateway: GATEWAY_AUTH: is wrong"),
         ("gateway", "GATEWAY_HOST", "0.0.0.0", "GATEWAY_AUTH=open lets everybody in, so GATEWAY_HOST must be loopback"),
         (
             "generator",

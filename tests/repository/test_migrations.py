@@ -14,7 +14,7 @@ from darkroom.setup import alembic_config
 from darkroom.steps import database_setting
 from tests.repository.tree import ROOT, said_by
 
-SERVICES = ["generator", "uploader", "ledger"]
+SERVICES = ["gateway", "generator", "uploader", "ledger"]
 NOWHERE = "postgresql://nobody@127.0.0.1:1/darkroom"
 
 

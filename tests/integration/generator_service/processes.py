@@ -15,6 +15,7 @@ from generator_service.providers.protocol import Provider
 from generator_service.store import Store
 from generator_service.sweeping import Stopper, Sweeper
 from generator_service.worker import Worker
+from schemas.catalogue import catalogue
 from schemas.clock import Clock
 from stage.database import Pool
 
@@ -48,7 +49,7 @@ class Process:
         self._pool, self._provider, self._now = pool, provider, now
         providers = {provider.name: provider}
         self.store = Store(pool, "generator", owner, {provider.name: Limits(per_minute=600)})
-        self.handlers = Handlers(self.store, routes.__getitem__, now)
+        self.handlers = Handlers(self.store, routes.__getitem__, catalogue(), now)
         self.worker = Worker(self.store, providers, POLICY, LEASE, now, doorbell)
         self.stopper = Stopper(pool, providers, now)
         self.claims: list[tuple[str, Any]] = []

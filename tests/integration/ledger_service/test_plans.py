@@ -10,6 +10,7 @@ import pytest
 
 from bench.many_jobs import FACTS_OF_A_JOB, FIRST_AT, TENANT, fill, job_number
 from darkroom.local.stack import Stack
+from gateway.limit_store import KNOWS, WAITING
 from gateway.store import ATTEMPTS, FACTS, FIRST, JOB, Wanted, list_of_jobs
 from ledger_service.store import MARK_OLD
 from ledger_service.tables import SCHEMA, VIEWS
@@ -114,6 +115,19 @@ async def test_a_list_of_jobs_reads_little_more_than_it_shows(
 
     assert indexes(found) == {index}
     assert read(found) <= most + 1
+
+
+@pytest.mark.parametrize(("most", "counted"), [(50, 50), (10_000, 180)])
+async def test_waiting_jobs_are_counted_without_those_that_are_over(views: Pool, most: int, counted: int) -> None:
+    found = await scans(views, WAITING, TENANT, most)
+
+    assert indexes(found) == {"jobs_by_status"}
+    assert read(found) <= counted + 1
+    assert await views.fetchval(WAITING, TENANT, most) == counted
+
+
+async def test_whether_a_job_is_known_is_read_by_its_id(views: Pool) -> None:
+    assert indexes(await scans(views, KNOWS, job_number(7), TENANT)) == {"jobs_pkey"}
 
 
 async def test_due_removals_are_found_without_the_jobs_that_are_not_due(ledger: Pool) -> None:

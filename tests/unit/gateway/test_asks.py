@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from gateway.asks import BODY_BYTES, PROMPT_BYTES, JobAsk, job_named, read_ask, warnings_of
+from gateway.asks import BODY_BYTES, PROMPT_BYTES, Asks, JobAsk, job_named
 from gateway.problems import MOST_ERRORS, Problem
+from schemas.catalogue import catalogue
 from schemas.identity import job_id_of
 from schemas.wire import decode, encode
 from tests.builders import a_request, at
 
 SECRET = "xylophone"
+ASKS = Asks(catalogue())
 LEAST = {"model": "fake/painter", "prompt": "a city"}
 
 
@@ -32,7 +34,7 @@ def a_post(body: bytes, pieces: int = 1, **headers: str) -> Request:
 
 
 async def asked(body: bytes | dict[str, Any]) -> JobAsk:
-    return await read_ask(a_post(json.dumps(body, ensure_ascii=False).encode() if isinstance(body, dict) else body))
+    return await ASKS.read(a_post(json.dumps(body, ensure_ascii=False).encode() if isinstance(body, dict) else body))
 
 
 async def refused(body: bytes | dict[str, Any]) -> dict[str, str]:
@@ -179,9 +181,9 @@ async def test_thousands_of_bad_fields_are_not_all_given_back() -> None:
 async def test_a_body_of_the_largest_size_is_read_and_one_more_byte_is_not() -> None:
     body = json.dumps(LEAST).encode()
 
-    assert (await read_ask(a_post(body.ljust(BODY_BYTES), pieces=7))).prompt == "a city"
+    assert (await ASKS.read(a_post(body.ljust(BODY_BYTES), pieces=7))).prompt == "a city"
     with pytest.raises(Problem) as problem:
-        await read_ask(a_post(body.ljust(BODY_BYTES + 1), pieces=7))
+        await ASKS.read(a_post(body.ljust(BODY_BYTES + 1), pieces=7))
     assert (problem.value.status, problem.value.kind) == (413, "body-too-large")
 
 
@@ -189,7 +191,7 @@ async def test_a_body_announced_as_too_large_is_not_read() -> None:
     request = a_post(b"", content_length=str(BODY_BYTES + 1))
 
     with pytest.raises(Problem, match=f"more than {BODY_BYTES} bytes"):
-        await read_ask(request)
+        await ASKS.read(request)
 
 
 @settings(deadline=None)
@@ -231,13 +233,13 @@ async def test_unknown_fields_are_ignored_and_named() -> None:
     ask = await asked(LEAST | {"num_output": 4, "Prompt": SECRET, "x" * 100: 1})
 
     assert ask.num_outputs == 1
-    assert warnings_of(ask) == [
+    assert ASKS.warnings(ask) == [
         "unknown field ignored: Prompt", "unknown field ignored: num_output", f"unknown field ignored: {'x' * 64}",
     ]  # fmt: skip
 
 
 async def test_without_unknown_fields_there_is_no_warning() -> None:
-    assert warnings_of(await asked(LEAST)) == []
+    assert ASKS.warnings(await asked(LEAST)) == []
 
 
 def test_a_key_names_the_same_job_each_time() -> None:

@@ -116,6 +116,7 @@ async def test_every_fact_is_shown_at_its_place_with_who_said_it_and_what() -> N
         "topic": "generation.submitted", "partition": facts[1].place.partition, "offset": 1,
         "event_id": str(submission.event_id), "type": "generation.submitted", "version": 1,
         "said_by": "/darkroom/generator", "occurred_at": "2026-01-12T12:00:01Z", "logged_at": "2026-01-12T12:00:01Z",
+        "superseded": False,
         "gone": False,
         "body": {"revision": 1, "generation": 0, "attempt": 1, "provider": "fake", "provider_id": "fake-1",
                  "outputs": [0], "cost_units": 0},

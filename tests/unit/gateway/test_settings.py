@@ -1,8 +1,13 @@
 """What the gateway must be told, and open doors that it refuses."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
+from gateway.app import asks_of
 from gateway.settings import Settings
 from stage.settings import load
 
@@ -15,6 +20,34 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        (
+            {"$ref": "#"},
+            "gateway: MODELS_DIRECTORY: is wrong: Value error, faces.json: input_schema: Value error, must",
+        ),
+        (
+            {"type": "object", "properties": {"a": {"pattern": "("}}},
+            "gateway: MODELS_DIRECTORY: acme/faces: input_schema",
+        ),
+    ],
+    ids=["cannot be read", "cannot be used"],
+)
+def test_a_card_that_cannot_be_used_ends_the_process_with_exit_code_2(
+    schema: dict[str, Any], says: str, environ: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = {"name": "acme/faces", "provider": "fake", "description": "Faces.", "outputs_per_call": 1}
+    (tmp_path / "faces.json").write_text(json.dumps(card | {"input_schema": schema}))
+    environ.setenv("MODELS_DIRECTORY", str(tmp_path))
+
+    with pytest.raises(SystemExit) as ended:
+        asks_of(load(Settings, "gateway"))
+
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
@@ -46,6 +79,13 @@ def test_open_doors_in_a_container_are_fine_when_somebody_says_that_loopback_is_
     environ.setenv("GATEWAY_AUTH_OPEN_BEHIND_LOOPBACK", "true")
 
     assert load(Settings, "gateway").host == "0.0.0.0"
+
+
+def test_whoever_says_nothing_of_who_may_call_wants_keys_wherever_it_listens(environ: pytest.MonkeyPatch) -> None:
+    environ.delenv("GATEWAY_AUTH")
+    environ.setenv("GATEWAY_HOST", "0.0.0.0")
+
+    assert load(Settings, "gateway").auth == "keys"
 
 
 NEEDED = {

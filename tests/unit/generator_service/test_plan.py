@@ -13,7 +13,7 @@ from tests.builders import ANOTHER_JOB, JOB, NOON, a_request, a_retry
 
 
 def planned(model: str = "fake/painter", num_outputs: int = 4, **changes: object) -> list[Generation]:
-    return list(plan(a_request(model=model, num_outputs=num_outputs, **changes), made_by))
+    return list(plan(a_request(model=model, num_outputs=num_outputs, **changes), made_by, catalogue()))
 
 
 def made_by(model: str) -> str:
@@ -83,6 +83,16 @@ def test_a_call_carries_what_was_asked_for_and_until_when() -> None:
         "input": {"guidance": 7.5},
     }  # fmt: skip
     assert (call.job_id, call.tenant, call.revision, call.deadline) == (JOB, "dev", 1, NOON)
+
+
+def test_what_a_model_takes_is_part_of_the_plan_so_that_no_later_catalogue_changes_what_is_sent() -> None:
+    card = catalogue()["fake/painter-batch"].model_copy(update={"takes": ("prompt", "seed")})
+
+    [known], [unknown] = (
+        plan(a_request(model=card.name, num_outputs=3), made_by, models) for models in ({card.name: card}, catalogue())
+    )
+
+    assert known.ask == unknown.ask | {"takes": ["prompt", "seed"]}
 
 
 def test_a_retry_pays_only_for_the_outputs_it_names_and_under_new_ids() -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from ledger_service.fold import Job, fold, standing
 from ledger_service.outputs import Output
-from schemas.events import Event, GenerationDoubted, GenerationFailed, UploadFailed
+from schemas.events import Event, GenerationDoubted, GenerationFailed, Redo, UploadFailed
 from schemas.jobs import OutputStatus, Phase, Status
 from tests.builders import (
     JOB,
@@ -234,6 +234,16 @@ def test_an_output_shows_its_latest_revision() -> None:
 
     assert [(output.revision, output.status) for output in job.media] == [(2, OutputStatus.COMPLETED)]
     assert job.revision == 2
+
+
+def test_of_two_retries_for_one_revision_the_first_in_the_log_counts() -> None:
+    request, failed = a_request(num_outputs=2), a_failed_generation(outputs=(0, 1))
+    first, second = a_retry(Redo(index=0, start="generate")), a_retry(Redo(index=1, start="generate"))
+
+    job = told(request, failed, first, second, a_stored_output(index=0, revision=2))
+
+    assert [(output.revision, output.over) for output in job.media] == [(2, True), (1, True)]
+    assert standing(job).status is Status.PARTIAL
 
 
 def test_an_output_beyond_those_asked_for_is_kept_and_not_shown() -> None:

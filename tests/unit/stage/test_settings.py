@@ -60,7 +60,7 @@ def test_a_service_that_was_told_nothing_names_everything_it_needs(
 
     needed = {"KAFKA_BOOTSTRAP_SERVERS", f"{service.upper()}_DATABASE_URL"}
     needed |= set(BUCKET) if service in ("gateway", "uploader") else set()
-    assert named == needed | ({"GATEWAY_AUTH"} if service == "gateway" else set())
+    assert named == needed
 
 
 def test_a_line_says_who_complains_about_what_and_what_to_do(

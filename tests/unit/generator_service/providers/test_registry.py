@@ -1,5 +1,7 @@
 """Which provider makes which model, and what a provider must be told."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +67,29 @@ async def test_a_provider_that_is_wanted_and_lacks_its_settings_ends_the_process
     assert end.value.code == 2
     assert says in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "says"),
+    [
+        ("replicate", "generator: REPLICATE_API_TOKEN: is missing"),
+        ("nobody", "generator: MODELS_DIRECTORY: 'nobody' is not known"),
+    ],
+)
+async def test_a_card_of_ones_own_leads_to_its_provider_unless_a_route_leads_elsewhere(
+    provider: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = {"name": "acme/faces", "provider": provider, "description": "Faces.", "outputs_per_call": 1}
+    (tmp_path / "faces.json").write_text(json.dumps(card))
+    told = {"MODELS_DIRECTORY": str(tmp_path)}
+
+    with pytest.raises(SystemExit):
+        async with open_providers(settings(**told), {}):
+            pass
+    async with open_providers(settings(**told, GENERATOR_ROUTES="acme/*=fake"), {}) as opened:
+        assert opened.keys() == {"fake"}
+
+    assert says in capsys.readouterr().err
 
 
 async def test_only_what_is_wanted_is_opened() -> None:

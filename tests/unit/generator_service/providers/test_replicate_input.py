@@ -1,5 +1,6 @@
 """What is sent for a call, and what in a list may be it."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -44,6 +45,15 @@ def test_nothing_in_the_input_makes_more_outputs_than_the_plan_covers() -> None:
 
 def test_a_model_that_is_known_to_take_a_count_is_given_one() -> None:
     assert replicate_input(a_call(model="fake/painter-batch"))["num_outputs"] == 1
+
+
+def test_a_field_that_the_model_does_not_take_is_left_out_and_a_count_that_it_takes_is_always_said() -> None:
+    asked = a_call(output_format="png", input={"image": "x"})
+
+    assert replicate_input(replace(asked, takes=["seed"])) == {"seed": 7, "image": "x"}
+    assert replicate_input(replace(asked, takes=["prompt", "num_outputs"])) == {
+        "prompt": "a lighthouse", "num_outputs": 1, "image": "x",
+    }  # fmt: skip
 
 
 @given(JSON)

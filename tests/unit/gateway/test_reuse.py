@@ -1,0 +1,87 @@
+"""A key names one request for good; nobody is held up to find that out."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from gateway.reuse import SAME, KnownRequests
+from schemas.jobs import Job, pending_job
+from tests.builders import JOB, NOON, a_request, later
+from tests.fakes import Log, Views
+from tests.unit.gateway.http import calling
+
+ASK = {"model": "m", "prompt": "a city", "input": {"steps": 4}, "metadata": {"order": "A-17"}}
+
+
+def a_job(**changes: Any) -> Job:
+    return pending_job(
+        job_id=JOB, model="m", prompt="a city", num_outputs=1, seed=None, output_format=None, input={"steps": 4},
+        metadata={"order": "A-17"}, deadline=None, created_at=NOON,
+    ).model_copy(update=changes)  # fmt: skip
+
+
+async def submit(views: Views, log: Log, key: str | None = "order-1", **changes: Any) -> httpx.Response:
+    async with calling(log, views) as client:
+        return await client.post(
+            "/api/v1/generate", json=ASK | changes, headers={"Idempotency-Key": key} if key else {}
+        )  # fmt: skip
+
+
+async def test_the_same_request_under_its_key_is_accepted_again() -> None:
+    assert (await submit(Views(a_job()), Log())).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"prompt": "a sea"}, {"num_outputs": 2}, {"seed": 1}, {"input": {}}, {"metadata": {}}, {"max_attempts": 1},
+     {"output_format": "png"}, {"model": "n"}, {"deadline": "2999-01-01T00:00:00Z"}],
+    ids=str,
+)  # fmt: skip
+async def test_another_request_under_a_known_key_is_refused_and_not_published(changes: dict[str, Any]) -> None:
+    log = Log()
+
+    answer = await submit(Views(a_job()), log, **changes)
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:darkroom:problem:idempotency-key-reuse")
+    assert log.records == []
+
+
+async def test_what_was_removed_from_a_request_is_not_compared() -> None:
+    removed = a_job(prompt="", input={}, data_removed_at=later(1))
+
+    assert (await submit(Views(removed), Log())).status_code == 202
+    assert (await submit(Views(removed), Log(), num_outputs=2)).status_code == 422
+
+
+async def test_without_a_key_of_ones_own_the_job_store_is_not_asked() -> None:
+    assert (await submit(Views(fault=ZeroDivisionError()), Log(), key=None)).status_code == 202
+
+
+class SlowViews(Views):
+    """Views that never answer."""
+
+    async def request(self, job_id: UUID, tenant: str) -> Mapping[str, Any] | None:
+        self.asked.append((job_id, tenant))
+        await asyncio.Event().wait()
+        return None
+
+
+@pytest.mark.parametrize("views", [Views(fault=ConnectionRefusedError()), SlowViews()], ids=["is away", "is silent"])
+async def test_while_the_job_store_cannot_say_every_request_is_accepted_and_it_is_left_alone(views: Views) -> None:
+    known = KnownRequests(views)
+
+    async with asyncio.timeout(3):
+        for _ in range(100):
+            await known.refuse_another(a_request())
+
+    assert len(views.asked) <= 1
+
+
+def test_every_field_of_a_request_is_compared() -> None:
+    envelope = {"event_id", "type", "v", "occurred_at", "job_id", "tenant", "revision"}
+
+    assert set(SAME) == set(type(a_request()).model_fields) - envelope
