@@ -181,7 +181,8 @@ async def test_kafkas_own_console_consumer_shows_each_finished_job_with_its_even
         *("--topic", "job.completed", "--from-beginning"),
         *("--max-messages", str(len(said)), "--timeout-ms", "30000"),
         *("--formatter-property", "print.key=true", "--formatter-property", "print.headers=true"),
-        env=os.environ | {"PYTHONPATH": str(ROOT), "KAFKA_BOOTSTRAP_SERVERS": pipeline.bootstrap}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "KAFKA_BOOTSTRAP_SERVERS": pipeline.bootstrap},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 60)
 
