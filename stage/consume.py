@@ -21,6 +21,7 @@ from schemas.wire import Position, Record, UnreadableRecordError, dead_letter, d
 from stage import offsets, outbox
 from stage.database import PASSING, Connection, Pool
 from stage.kafka import LogEnds, cluster_id
+from stage.rewind import rewound
 from stage.settings import KafkaSettings
 from stage.sift import Partition, sift
 from stage.telemetry import get_logger
@@ -29,6 +30,7 @@ log = get_logger(__name__)
 
 BATCH_RECORDS = 2_000  # statements per batch cost, not records: 500 gave 10,600 facts/s, 2,000 gave 14,600
 LONGEST_PAUSE = 10.0
+LOOK_BACK_EVERY = 2.0  # how long a rewind may go unnoticed on a partition where nothing new is said
 
 
 class LogReplacedError(Exception):
@@ -89,6 +91,7 @@ class Consumer:
         self._subscribe(broker)
         await self._start(broker)
         display = asyncio.create_task(self._show_offsets())
+        rewinds = asyncio.create_task(self._follow_rewinds())
         stop = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait((self._fatal, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -96,6 +99,7 @@ class Consumer:
                 self._fatal.result()
         finally:
             display.cancel()
+            rewinds.cancel()
             stop.cancel()
             await broker.stop()
 
@@ -235,6 +239,22 @@ class Consumer:
             self._give_up(fatal)
         except Exception as fault:  # noqa: BLE001 - aiokafka would swallow it; the first batch checks again
             log.warning("partitions are checked later", error=str(fault))
+
+    async def _follow_rewinds(self) -> None:
+        """Go back where somebody moved `next` back. The next record would show it, but there may be none for days."""
+        while True:
+            await asyncio.sleep(LOOK_BACK_EVERY)
+            followed = dict(self.following)
+            try:
+                async with self._pool.acquire() as connection:
+                    back = rewound(followed, await offsets.stored(connection, followed))
+            except PASSING as fault:
+                log.debug("rewinds are looked for later", error=str(fault))
+                continue
+            for place in back.keys() & self.following.keys():
+                log.info("reading again", topic=place[0], partition=place[1], offset=back[place])
+                self.following[place] = back[place]
+                self._seek(TopicPartition(*place), back[place])
 
     async def _show_offsets(self) -> None:
         """Tell Kafka how far we are, for people who look there. Nothing reads it back."""
