@@ -124,7 +124,7 @@ async def test_anothers_jobs_are_in_no_list(gateway: Keyed, stranger: NewKey, jo
 async def test_a_key_without_the_scope_is_refused_on_every_route(
     gateway: Keyed, doors: Operations, owner: NewKey, job_id: str
 ) -> None:
-    """What only looks wants `read`, what changes something wants `submit`, figures want `operate`: none contains another."""
+    """What looks wants `read`, what changes something `submit`, figures `operate`: none contains another."""
     others = {
         needed: await a_key(doors, owner.tenant, [scope for scope in Scope if scope is not needed]) for needed in Scope
     }
