@@ -23,6 +23,7 @@ from gateway.doors import KeyDoor
 from gateway.health import health_routes, welcome
 from gateway.history import history
 from gateway.hooks import hooks
+from gateway.hosts import names_in
 from gateway.http_protocol import GatewayHttp
 from gateway.inputs import UncheckableError
 from gateway.job_status import job_status
@@ -47,7 +48,7 @@ from gateway.routes import api
 from gateway.settings import Settings
 from gateway.signing import Signer
 from gateway.status import StatusReader
-from gateway.store import Store
+from gateway.store import PATIENCE, Store
 from gateway.tables import SCHEMA
 from gateway.waiting import Watcher
 from schemas.callbacks import live_keys
@@ -56,6 +57,7 @@ from schemas.clock import utc_now
 from schemas.events import JobRequested
 from schemas.identity import partition_of
 from stage import database, kafka
+from stage.database import Pool
 from stage.kafka import LogEnds
 from stage.service import Loop, run_to_end, serve
 from stage.settings import load, refuse
@@ -109,9 +111,14 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
     models = catalogue(settings.models_directory)
     asks, quotes = asks_of(settings), Quotes(models, maker(settings))
     url = settings.database_url.get_secret_value()
-    pool = await stack.enter_async_context(
-        await database.connect(url, schema=f"{VIEWS}, {SCHEMA}", name=instance, tables=("offsets", "keys"))
-    )
+
+    async def connections(size: int) -> Pool:
+        schema, tables = f"{VIEWS}, {SCHEMA}", ("offsets", "keys")
+        pool = await database.connect(url, schema=schema, name=instance, size=size, tables=tables)
+        return await stack.enter_async_context(database.closing(pool))
+
+    # Slow readers must not hold up the keys, or a revoked one would open; no more must the limits' counting.
+    pool, pool_of_keys, pool_of_limits = [await connections(size) for size in (4, 2, 2)]
     producer = await stack.enter_async_context(kafka.producer(settings, instance))
     ends = await stack.enter_async_context(LogEnds(settings, instance))
     signer = Signer(settings, utc_now)
@@ -121,7 +128,7 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
     reader, watcher = StatusReader(store, ends, tail, signer), Watcher(store)
 
     async def database_answers() -> None:
-        await pool.fetchval("SELECT 1 FROM jobs LIMIT 1")
+        await database.within(PATIENCE, pool.fetchval("SELECT 1 FROM jobs LIMIT 1"))
 
     async def kafka_answers() -> None:
         await ends.ends([TopicPartition(JobRequested.topic, partition_of(b""))])
@@ -134,7 +141,7 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
         utc_now,
     )
     health = health_routes({"kafka": kafka_answers}, {"postgres": database_answers})
-    limits = LimitStore(pool)
+    limits = LimitStore(pool_of_limits)
     queue, limiter = QueueLimit(limits, settings.jobs_queued), Limiter(limits, settings.requests_per_minute)
     routers = [
         api(publisher, KnownRequests(store), queue, asks, quotes, utc_now),
@@ -143,8 +150,9 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
     ]
     routers += [jobs(publisher, reader, signer, utc_now), control(publisher, reader, store, utc_now)]
     routers += [models_routes(models), listing(store), history(reader, store, LogReader(settings, instance))]
-    keys = KeyDoor(KeyStore(pool), utc_now)
-    app = build(routers, health, OpenDoor() if settings.auth == "open" else keys, limiter)
+    keys = KeyDoor(KeyStore(pool_of_keys), utc_now)
+    door: Door = OpenDoor(names_in(settings.auth_open_hosts)) if settings.auth == "open" else keys
+    app = build(routers, health, door, limiter)
     return app, [keys.run, limiter.run, watcher.run]
 
 

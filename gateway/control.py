@@ -1,10 +1,10 @@
 """What an owner may do to a job that was accepted: stop paying for it, or have some of it done again."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway import problems
 from gateway.bodies import json_body
@@ -60,6 +60,13 @@ class RetryAsk(BaseModel):
     )  # fmt: skip
     confirm_cost: bool = Field(False, description="True: outputs that must be generated again may be paid for again.")
 
+    @field_validator("outputs")
+    @classmethod
+    def _each_once(cls, outputs: list[OutputAgain] | None) -> list[OutputAgain] | None:
+        if outputs and len({each.index for each in outputs}) < len(outputs):
+            raise ValueError("names an output twice")
+        return outputs
+
 
 class RetryAccepted(BaseModel):
     """A new revision of a job, which will reach a final status like the one before."""
@@ -77,20 +84,35 @@ def control(publisher: Publisher, reader: StatusReader, store: Store, now: Clock
 
     @router.post(
         "/cancel", status_code=202, summary="Stop paying for a job",
-        responses=problems.responses(401, 403, 404, 429, 503)
+        responses=problems.responses(401, 403, 404, 409, 422, 429, 503)
         | {200: {"model": Job, "description": "The job was over already: nothing is left to stop."}},
     )  # fmt: skip
-    async def cancel(caller: Submitter, job_id: JobId, response: Response) -> Job:
+    async def cancel(
+        caller: Submitter,
+        job_id: JobId,
+        response: Response,
+        revision: Annotated[
+            Revision | None,
+            Query(
+                description="Which revision to stop. Left out: the one that the job's status shows. After a retry give "
+                "the one that it was answered with: the status may not show it yet.",
+                examples=[2],
+            ),
+        ] = None,
+    ) -> Job:
         """Ask no provider for anything more, and ask those that work on it to stop.
 
         What was made already is stored and served all the same, so the job may still end as COMPLETED or PARTIAL. The
         answer is the job as it is now; its status says how it ends. Asking again changes nothing.
         """
         job = await reader.read(job_id, caller.tenant)
-        if job.done:
+        if revision not in _could_run(job):
+            raise problems.revision_conflict(job.job_id, job.revision, done=job.done)
+        if job.done and revision in (None, job.revision):
             response.status_code = 200
             return job
-        await _accept(publisher, CancelRequested.say(job.job_id, caller.tenant, now(), revision=job.revision))
+        stopped = revision or job.revision
+        await _accept(publisher, CancelRequested.say(job.job_id, caller.tenant, now(), revision=stopped))
         return job
 
     @router.post(
@@ -124,10 +146,20 @@ def control(publisher: Publisher, reader: StatusReader, store: Store, now: Clock
         return RetryAccepted(
             job_id=job.job_id, revision=job.revision + 1,
             outputs=[OutputAgain(index=each.index, start=each.start) for each in again],
-            links={"status": f"/api/v1/status/{job.job_id}", "history": f"/api/v1/jobs/{job.job_id}/history"},
+            links={
+                "status": f"/api/v1/status/{job.job_id}", "history": f"/api/v1/jobs/{job.job_id}/history",
+                "cancel": f"/api/v1/jobs/{job.job_id}/cancel?revision={job.revision + 1}",
+            },
         )  # fmt: skip
 
     return router
+
+
+def _could_run(job: Job) -> tuple[int | None, ...]:
+    """Which revisions can be stopped: the one that is known, and behind its end the one that a retry may just have
+    begun. None stands for the known one.
+    """
+    return (None, job.revision, job.revision + 1) if job.done else (None, job.revision)
 
 
 async def _read(request: Request) -> RetryAsk:

@@ -110,7 +110,7 @@ def history(reader: StatusReader, store: Store, log: LogReader) -> APIRouter:
             known = await store.facts(job.job_id, after, limit + 1)
             tried = await store.attempts(job.job_id, MOST) if cursor is None else []
             page = known[:limit]
-            records = await log.read(position_of(fact) for fact in page)
+            records = await log.read((position_of(fact) for fact in page), caller.tenant)
             removed = await store.removed_revision(job.job_id)  # last: what is removed meanwhile is not shown
         except KafkaError:
             raise problems.unavailable("Kafka does not answer") from None

@@ -20,14 +20,16 @@ class GatewayHttp(HttpToolsProtocol):
     """Refuses with a problem what never becomes a request: unreadable bytes, endless headers, requests that do not end.
 
     uvicorn has no limit of its own for the last two, so that few clients could hold all memory and connections.
+    Trailers are measured like headers and then dropped: uvicorn would add them to the headers, for nobody to expect.
     """
 
-    head_bytes: ClassVar[int] = 64 * 1_024  # request line and headers; one more read may come on top
+    head_bytes: ClassVar[int] = 64 * 1_024  # request line and headers, or trailers; one more read may come on top
     receive_seconds: ClassVar[float] = 60  # from a request's first byte to its last: a callback may bring 10 MiB
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._receiving, self._in_head, self._head = True, False, 0  # its first request is awaited
+        self._receiving, self._in_head = True, False  # its first request is awaited
+        self._fieldless, self._fields = False, 0
         self.url = b""
         self._patience: asyncio.TimerHandle | None = None
         self._expect_more()
@@ -37,11 +39,12 @@ class GatewayHttp(HttpToolsProtocol):
         self._expect_nothing()
 
     def data_received(self, data: bytes) -> None:
+        self._fieldless = False
         super().data_received(data)
-        if self._in_head:
-            self._head += len(data)
-            if self._head > self.head_bytes:
-                self._refuse(Problem(431, "headers-too-large", f"the headers take more than {self.head_bytes} bytes"))
+        if self._receiving and not self._fieldless:
+            self._fields += len(data)
+            if self._fields > self.head_bytes:
+                self._too_much()
         if not self._receiving:
             self._expect_nothing()
         elif self._patience is None:
@@ -49,11 +52,19 @@ class GatewayHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._receiving, self._in_head, self._head = True, True, 0
+        self._receiving, self._in_head, self._fields = True, True, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._fieldless, self._fields = False, True, 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._fieldless, self._fields = True, 0  # between two pieces of a body there are but a few bytes
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._receiving = False
@@ -76,13 +87,23 @@ class GatewayHttp(HttpToolsProtocol):
             self._patience = None
 
     def _too_slow(self) -> None:
-        cycle: RequestResponseCycle | None = self.cycle
         if self._answering():  # the client is not the one who is waited for
             self._expect_more()
-        elif not self._in_head and (cycle is None or cycle.response_complete):
-            self.transport.close()  # it has asked nothing, or has its answer: there is nothing to refuse
+        elif self._asks_nothing():
+            self.transport.close()
         else:
             self._refuse(Problem(408, "too-slow", f"the request did not arrive within {self.receive_seconds:g} s"))
+
+    def _too_much(self) -> None:
+        if self._asks_nothing():
+            self.transport.close()
+        else:
+            self._refuse(Problem(431, "headers-too-large", f"the headers take more than {self.head_bytes} bytes"))
+
+    def _asks_nothing(self) -> bool:
+        """Whether nothing was asked yet, or what was asked has its answer: there is nothing to refuse."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return not self._in_head and (cycle is None or cycle.response_complete)
 
     def _answering(self) -> bool:
         """Whether an answer is on its way, or an earlier request of this connection waits for its own."""

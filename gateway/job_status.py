@@ -73,7 +73,9 @@ def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
         del job  # thousands may wait here: none of them keeps more than it needs
         if patience.seconds and not done and (if_none_match is None or body.is_known(if_none_match)):
             gone = partial(_gone, request)
-            if await watcher.wait(found, seen, patience.seconds, gone, until_done=if_none_match is None):
+            if await watcher.wait(
+                found, seen, patience.seconds, gone, tenant=caller.tenant, until_done=if_none_match is None
+            ):
                 body = _Body(await reader.read(job_id, caller.tenant))
         return body.answer(if_none_match, patience.headers)
 

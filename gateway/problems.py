@@ -108,6 +108,12 @@ def not_allowed(scope: str) -> Problem:
     return Problem(403, "not-allowed", f"this key has not the scope `{scope}`: use one that has")
 
 
+def host_not_allowed() -> Problem:
+    """403: nobody needs a key here, so we answer to this machine's own names only."""
+    words = "without keys this gateway answers to localhost, and to the hosts that GATEWAY_AUTH_OPEN_HOSTS names"
+    return Problem(403, "host-not-allowed", words)
+
+
 def rate_limited(per_minute: int, retry_after: int) -> Problem:
     """429: more requests than this key may make."""
     return Problem(

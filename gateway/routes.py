@@ -70,9 +70,10 @@ def api(
         job_id, key = job_named(caller.tenant, idempotency_key)
         requested = _requested(ask, job_id, caller.tenant, now)
         if dry_run:
+            _refuse_late(requested, accepted=False, key=key)
             return JSONResponse(quotes.of(ask, asks.warnings(ask)).model_dump(mode="json"))
-        if idempotency_key is not None:
-            await known.refuse_another(requested)
+        accepted = await known.refuse_another(requested) if idempotency_key is not None else False
+        _refuse_late(requested, accepted=accepted, key=key)
         await queue.admit(caller, repeated=job_id if idempotency_key else None)
         try:
             await publisher.accept(requested)
@@ -92,11 +93,23 @@ def api(
 
 
 def _requested(ask: JobAsk, job_id: UUID, tenant: str, now: Clock) -> JobRequested:
-    at = now()
-    if ask.deadline is not None and ask.deadline <= at:
-        raise invalid_fields([FieldError(field="deadline", reason="is in the past")])
     return JobRequested.say(
-        job_id, tenant, at, model=ask.model, prompt=ask.prompt, num_outputs=ask.num_outputs, seed=ask.seed,
+        job_id, tenant, now(), model=ask.model, prompt=ask.prompt, num_outputs=ask.num_outputs, seed=ask.seed,
         output_format=ask.output_format, input=ask.input, metadata=ask.metadata, deadline=ask.deadline,
         max_attempts=ask.max_attempts,
     )  # fmt: skip
+
+
+def _refuse_late(requested: JobRequested, *, accepted: bool | None, key: str) -> None:
+    """Raise a problem when the deadline has passed, unless the job was accepted before: a repeat is that job for ever.
+
+    When nobody can say whether it was, no is not said: it would invite a new key, and the same job paid for twice.
+    """
+    if accepted or requested.deadline is None or requested.deadline > requested.occurred_at:
+        return
+    if accepted is None:
+        raise unavailable(
+            "the deadline is in the past, and whether the job was accepted before it cannot be said now",
+            headers={"Idempotency-Key": key},
+        )
+    raise invalid_fields([FieldError(field="deadline", reason="is in the past")])

@@ -13,7 +13,7 @@ FLUX = "black-forest-labs/flux-schnell"
 MARK = "xylophone7319"
 SECRETS = ("REPLICATE_API_TOKEN", "REPLICATE_WEBHOOK_SECRET", "S3_SECRET_ACCESS_KEY", "GATEWAY_DATABASE_URL")
 BEARER = {"Authorization": f"Bearer dk_test_{MARK}", "X-API-Key": f"dk_test_{MARK}", "Cookie": f"session={MARK}"}
-HEAD = b"POST /api/v1/generate HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer " + MARK.encode()
+HEAD = b"POST /api/v1/generate HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + MARK.encode()
 
 
 def logged(pipeline: Pipeline) -> dict[str, str]:

@@ -38,6 +38,11 @@ async def port() -> AsyncIterator[int]:
     async def heard(request: Request) -> int:
         return len(await request.body())
 
+    @router.post("/headers")
+    async def headers(request: Request) -> list[str]:
+        await request.body()
+        return request.headers.keys()
+
     @router.get("/slow")
     async def slow() -> str:
         await asyncio.sleep(1)
@@ -120,6 +125,35 @@ async def test_bytes_that_are_no_request_are_refused_as_a_problem(garbage: bytes
 )
 async def test_headers_without_end_are_refused_before_they_fill_the_memory(endless: bytes, port: int) -> None:
     a_problem(await sent(port, b"GET /health" + HEAD + endless), 431, "headers-too-large")
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"2\r\n{}\r\n0\r\nX-Long: " + b"y" * 400_000,
+        b"2\r\n{}\r\n0\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(30_000)),
+        b"2;" + b"y" * 400_000,
+    ],
+    ids=["one trailer", "many trailers", "one chunk's extension"],
+)
+async def test_what_comes_beside_a_body_without_end_is_refused_like_headers(endless: bytes, port: int) -> None:
+    a_problem(await sent(port, POST + b"Transfer-Encoding: chunked\r\n\r\n", endless), 431, "headers-too-large")
+
+
+async def test_trailers_are_read_over_and_are_no_headers_of_the_request(port: int) -> None:
+    head = b"POST /headers" + HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+
+    answer = await sent(port, head + b"2\r\n{}\r\n0\r\nX-API-Key: dk_test\r\n\r\n")
+
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == ["host", "transfer-encoding", "connection"]
+
+
+async def test_a_body_in_very_many_chunks_is_heard_to_its_end(port: int) -> None:
+    head = POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+
+    answer = await sent(port, head, *[b"1\r\nx\r\n"] * 3_000, b"0\r\n\r\n")
+
+    assert answer.endswith(b"\r\n\r\n3000")
 
 
 async def test_a_url_that_nobody_can_take_apart_is_refused(port: int) -> None:

@@ -56,7 +56,7 @@ async def calling(  # noqa: PLR0913 - each stands in for a part
     routers += [control(publisher, reader, store, utc_now)]
     app = wrapped(LimitHeaders(build(routers, health_routes({}), door or OpenDoor(), limiter)))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         watching = asyncio.create_task(watcher.run(stopping))
         yield client
         stopping.set()

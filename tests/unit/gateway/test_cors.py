@@ -29,7 +29,7 @@ async def asked(*origins: str) -> AsyncIterator[tuple[httpx.AsyncClient, Sequenc
 
     app = Starlette(routes=[Route("/", route, methods=["GET", "POST", "OPTIONS"])])
     transport = httpx.ASGITransport(app=wrapped(app, cors_origins=origins), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client, heard
 
 

@@ -27,7 +27,7 @@ JOB_ROUTE = "/api/v1/jobs/6009d616-4b74-86cf-88d8-7186de4a1853"
 )  # fmt: skip
 async def test_a_path_that_is_none_of_ours_is_404_and_leads_nowhere_else(path: str) -> None:
     async with calling() as client:
-        answer = await client.get(f"http://gateway{path}")
+        answer = await client.get(f"http://localhost{path}")
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:darkroom:problem:not-found"
@@ -87,7 +87,7 @@ async def test_no_more_of_a_path_is_given_back_than_a_reader_needs() -> None:
 )  # fmt: skip
 async def test_a_query_that_cannot_be_meant_is_422_and_names_the_field(query: str) -> None:
     app = wrapped(build([listing(Views())], [], OpenDoor()))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:
         answer = await client.get(f"/api/v1/jobs?{query}")
 
     assert answer.status_code == 422
@@ -108,7 +108,7 @@ async def test_a_bug_says_nothing_of_what_was_sent_and_neither_do_the_logs() -> 
     transport = httpx.ASGITransport(app=app)  # which would raise what reached the server, for it to log
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(problems, "log", structlog.wrap_logger(lines, processors=[]))
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.get(f"/broken/{SECRET}", headers={"X-Request-Id": "r-1"})
 
     [line] = [call.kwargs for call in lines.calls]

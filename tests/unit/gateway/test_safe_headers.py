@@ -22,7 +22,7 @@ def with_answer(**headers: str) -> Starlette:
 
 async def answered(app: Starlette, hsts_seconds: int = 0) -> httpx.Headers:
     transport = httpx.ASGITransport(app=wrapped(app, hsts_seconds=hsts_seconds))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return (await client.get("/")).headers
 
 
