@@ -4,8 +4,8 @@
 #   PYTHON=...   the Python to make .venv from, if not the first one found that fits
 #   ARGS=...     more for the command behind a target: make up ARGS="--replicas generator=2", make test ARGS=tests/unit
 #
-# make chaos takes SCENARIO=spend or waiting, SEED=n, KILLS=n, POLICY=strict or settle, and NAIVE=1 for the handler that
-# everybody writes first, which must be caught paying twice.
+# make chaos takes SCENARIO=spend, waiting or ledger, SEED=n, KILLS=n, POLICY=strict or settle, and NAIVE=1 for the
+# handler that everybody writes first, which must be caught paying twice.
 #
 # make bench takes ROW=name, a row of docs/benchmarks.md, and its options in ARGS: make bench ROW=storing ARGS=--large.
 
@@ -57,7 +57,7 @@ check: environment-dev ## Lint, types, imports, security and the repository's ow
 	@$(call checking,repository,$(BIN)/pytest tests/repository)
 	@echo 'check: all is well'
 
-schemas: environment-dev ## Write the facts' JSON Schemas and the AsyncAPI document anew from their classes
+schemas: environment-dev ## Write the facts' JSON Schemas, the AsyncAPI and the OpenAPI document anew from the code
 	@exec $(BIN)/darkroom schemas write
 
 hooks: environment-dev ## Run the quick checks at each git commit

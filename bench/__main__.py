@@ -13,6 +13,7 @@ from darkroom.setup import SetupError
 
 ROWS = {
     "gateway": "bench.rows.gateway",
+    "ledger": "bench.rows.ledger",
     "status": "bench.rows.status",
     "storing": "bench.rows.storing",
     "waiting": "bench.rows.waiting",

@@ -14,9 +14,12 @@ from darkroom.commands.brakes import brakes, pause, resume
 from darkroom.commands.examples import examples
 from darkroom.commands.explain import explain
 from darkroom.commands.held import held
+from darkroom.commands.kafka import kafka
 from darkroom.commands.keys import keys
+from darkroom.commands.ledger import ledger
 from darkroom.commands.local import demo, down, logs, ps, up
 from darkroom.commands.models import models
+from darkroom.commands.offsets import offsets
 from darkroom.commands.prepare import bucket, database, topics
 from darkroom.commands.schemas import schemas
 from darkroom.commands.simulate import simulate
@@ -110,6 +113,7 @@ def cli(context: click.Context, debug: bool) -> None:
 for command in (
     *(up, down, ps, logs, demo, simulate, database, topics, bucket),
     *(explain, held, pause, resume, brakes, bill, models, schemas, keys, tenants),
+    *(ledger, offsets, kafka),
 ):
     cli.add_command(command)
 

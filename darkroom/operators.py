@@ -1,4 +1,4 @@
-"""What the commands for operators have in common: the generator's books, and how answers are shown."""
+"""What the commands for operators have in common: a service's tables, Kafka, and how answers are shown."""
 
 import json
 import os
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from generator_service.operations import Operations
     from stage.bucket import BucketSettings
     from stage.database import Pool
+    from stage.settings import KafkaSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -132,6 +133,38 @@ def _local(home: Path | None, environ: Mapping[str, str], service: str) -> str:
         setting = database_setting(service)
         raise WrongSettingError(f"{setting} is not set, and no local stack runs in {home}: give one or the other")
     return url
+
+
+def kafka_settings(environ: Mapping[str, str], home: Path | None) -> "KafkaSettings":
+    """How Kafka is reached: as the KAFKA_ settings say, or in the local stack that runs in `home`.
+
+    `WrongSettingError` when there is neither.
+    """
+    from pydantic import ValidationError
+
+    from stage.settings import KafkaSettings
+
+    servers = environ.get("KAFKA_BOOTSTRAP_SERVERS") or _local_kafka(home, environ)
+    try:
+        return KafkaSettings.model_validate({**environ, "KAFKA_BOOTSTRAP_SERVERS": servers})
+    except ValidationError as wrong:
+        named = (f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors(include_input=False))
+        raise WrongSettingError(f"a KAFKA_ setting is wrong: {'; '.join(named)}") from None
+
+
+def _local_kafka(home: Path | None, environ: Mapping[str, str]) -> str:
+    from darkroom.local.home import home_from
+    from darkroom.local.ports import HOST
+    from darkroom.local.running import parts_of
+    from darkroom.local.state import State
+
+    home = home or home_from(environ)
+    for part in parts_of(home):
+        if part.name == "kafka" and part.state is State.READY:
+            return f"{HOST}:{part.port}"
+    raise WrongSettingError(
+        f"KAFKA_BOOTSTRAP_SERVERS is not set, and no local stack runs in {home}: give one or the other"
+    )
 
 
 def bucket_settings(environ: Mapping[str, str], home: Path | None) -> "BucketSettings":

@@ -55,7 +55,11 @@ def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
             ),
         ] = None,
         if_none_match: Annotated[
-            str | None, Header(description="The `ETag` of the last answer: 304 while nothing has changed since.")
+            str | None,
+            Header(
+                description="The `ETag` of the last answer: 304 while nothing has changed since.",
+                examples=['"0f1e2d3c4b5a69788796a5b4c3d2e1f0"'],
+            ),
         ] = None,
     ) -> Response:  # fmt: skip
         """The job and its outputs. Readable from the moment of the 202; poll until `done`, or wait for it here.
@@ -67,7 +71,9 @@ def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
         answer = await reader.answer(job_id, caller.tenant)
         if patience.seconds and not answer.done and (if_none_match is None or answer.is_known(if_none_match)):
             until_done, gone = if_none_match is None, partial(_gone, request)
-            if await watcher.wait(answer.job_id, answer.seen, patience.seconds, gone, until_done=until_done):
+            if await watcher.wait(
+                answer.job_id, answer.seen, patience.seconds, gone, tenant=caller.tenant, until_done=until_done
+            ):
                 answer = await reader.answer(job_id, caller.tenant)
         return _response(answer, if_none_match, patience.headers)
 

@@ -2,6 +2,7 @@
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from prometheus_client import Counter
 
 from schemas.events import Event
 from schemas.wire import RecordTooLargeError, encode
@@ -9,6 +10,9 @@ from stage.kafka import publish
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
+
+SAID = Counter("darkroom_facts_accepted", "Facts that Kafka has acknowledged: `job.requested` for a job", ["topic"])
+UNSAID = Counter("darkroom_facts_unacknowledged", "Facts that Kafka did not acknowledge in time", ["topic"])
 
 
 class NotAcknowledgedError(Exception):
@@ -33,7 +37,9 @@ class Publisher:
             log.warning(
                 "a fact was not acknowledged", topic=fact.topic, job_id=str(fact.job_id), fault=type(fault).__name__
             )
+            UNSAID.labels(fact.topic).inc()
             raise NotAcknowledgedError from fault
+        SAID.labels(fact.topic).inc()
 
 
 __all__ = ["NotAcknowledgedError", "Publisher", "RecordTooLargeError"]

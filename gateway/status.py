@@ -1,5 +1,6 @@
 """What a job's owner may know of it, read so that whoever was answered 202 is never answered 404."""
 
+import asyncio
 from uuid import UUID
 
 from aiokafka import TopicPartition
@@ -9,12 +10,12 @@ from gateway.answers import Answer, Answers, job_of
 from gateway.log_tail import LogTail, TooFarBehindError
 from gateway.problems import no_such_job, unavailable
 from gateway.signing import Signer
-from gateway.store import Row, Store
+from gateway.store import PATIENCE, Row, Store
 from schemas.events import JobRequested
 from schemas.identity import partition_of
 from schemas.jobs import Job, pending_job
 from schemas.wire import NewerVersionError
-from stage.database import PASSING
+from stage.database import PASSING, within
 from stage.kafka import LogEnds
 
 
@@ -49,7 +50,8 @@ class StatusReader:
         except ValueError:
             raise no_such_job(raw_id) from None
         try:
-            found = await self._store.job(job_id, tenant) or await self._beyond_the_ledger(job_id, tenant)
+            row = await within(PATIENCE, self._store.job(job_id, tenant))
+            found = row or await self._beyond_the_ledger(job_id, tenant)
         except PASSING:
             raise unavailable("the job store does not answer") from None
         if found is None:
@@ -61,8 +63,9 @@ class StatusReader:
         key = str(job_id).encode()
         place = TopicPartition(JobRequested.topic, partition_of(key))
         try:
-            end = (await self._ends.ends([place]))[place]
-            row, following = await self._store.job_and_next(job_id, tenant, place.partition)
+            async with asyncio.timeout(PATIENCE):
+                end = (await self._ends.ends([place]))[place]
+            row, following = await within(PATIENCE, self._store.job_and_next(job_id, tenant, place.partition))
             if row is not None or following >= end:
                 return row
             found = await self._tail.find(key, place.partition, following, end)
@@ -73,7 +76,7 @@ class StatusReader:
         except NewerVersionError:
             raise unavailable("a later version of this service has accepted the job") from None
         if found is None:
-            return await self._store.job(job_id, tenant)
+            return await within(PATIENCE, self._store.job(job_id, tenant))
         return found if found.tenant == tenant else None
 
 

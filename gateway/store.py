@@ -12,7 +12,7 @@ import asyncpg
 from gateway.waiting import Marker
 from schemas.events import JobRequested
 from schemas.jobs import Status
-from stage.database import Pool
+from stage.database import Pool, within
 
 # What was asked for comes as text: two rows are then equal only when they show the same to the last character, where
 # Python holds 1, 1.0 and true for equal.
@@ -96,8 +96,14 @@ class Wanted:
     after: tuple[datetime, UUID] | None = None
 
 
+PATIENCE = 5.0
+"""Seconds that a caller waits for PostgreSQL, a connection to it included, before it counts as away."""
+
+
 class Store:
-    """Reads jobs."""
+    """Reads jobs. What is read by id (`job`, `job_and_next`, `request`, `markers`) takes as long as its caller lets it,
+    all else no longer than `PATIENCE`.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -139,7 +145,9 @@ class Store:
 
     async def jobs(self, tenant: str, wanted: Wanted, limit: int) -> list[asyncpg.Record]:
         """Up to `limit` of the tenant's jobs, newest first: what `SUMMARY` names."""
-        sql, arguments = list_of_jobs(tenant, wanted, limit)
+        return await within(PATIENCE, self._jobs(*list_of_jobs(tenant, wanted, limit)))
+
+    async def _jobs(self, sql: str, arguments: list[Any]) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection:
             # Prepared for this call alone: a plan that is kept would not look at what metadata are asked for, and
             # read a tenant's every job where few have them.
@@ -148,7 +156,7 @@ class Store:
 
     async def facts(self, job_id: UUID, after: FactPlace, limit: int) -> list[KnownFact]:
         """Up to `limit` facts of a job behind `after`, by the time when they were said."""
-        rows = await self._pool.fetch(FACTS, job_id, *after, limit)
+        rows = await within(PATIENCE, self._pool.fetch(FACTS, job_id, *after, limit))
         return [
             KnownFact(
                 FactPlace(row["occurred_at"], row["topic"], row["partition"], row["offset"]), row["event_id"],
@@ -159,16 +167,17 @@ class Store:
 
     async def attempts(self, job_id: UUID, limit: int) -> list[asyncpg.Record]:
         """Up to `limit` attempts of a job, those of the latest revision and the highest numbers first."""
-        return list(await self._pool.fetch(ATTEMPTS, job_id, limit))
+        return list(await within(PATIENCE, self._pool.fetch(ATTEMPTS, job_id, limit)))
 
     async def made_outputs(self, job_id: UUID) -> frozenset[int]:
         """The outputs of a job that exist, as far as their latest revision has seen: generated, or tried to store."""
-        rows = await self._pool.fetch(MADE, job_id)
+        rows = await within(PATIENCE, self._pool.fetch(MADE, job_id))
         return frozenset(row["index"] for row in rows)
 
     async def removed_revision(self, job_id: UUID) -> int:
         """The last revision of a job whose data were removed; 0 when none were."""
-        found: int | None = await self._pool.fetchval("SELECT removed_revision FROM jobs WHERE job_id = $1", job_id)
+        asked = self._pool.fetchval("SELECT removed_revision FROM jobs WHERE job_id = $1", job_id)
+        found: int | None = await within(PATIENCE, asked)
         return found or 0
 
 

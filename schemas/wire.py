@@ -94,9 +94,9 @@ def decode(
         raise UnreadableRecordError(f"no fact is known on topic {position.topic}")
     if value is None:
         raise UnreadableRecordError("the value is null")
-    if any(content is None for _, content in headers):
+    if None in [content for _, content in headers]:
         raise UnreadableRecordError("a header is null")
-    if _NUL.search(value):
+    if b"u0000" in value and _NUL.search(value):  # the pattern alone takes half the time of reading a record
         raise UnreadableRecordError("the value holds a NUL character")
     try:
         event = fact.model_validate_json(value)

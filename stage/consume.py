@@ -17,10 +17,12 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 
 from schemas.events import Event
+from schemas.topics import EXPIRING
 from schemas.wire import Position, Record, UnreadableRecordError, dead_letter, decode
 from stage import offsets, outbox
 from stage.database import PASSING, Connection, Pool
 from stage.kafka import LogEnds, cluster_id
+from stage.rewind import rewound
 from stage.settings import KafkaSettings
 from stage.sift import Partition, sift
 from stage.telemetry import get_logger
@@ -29,6 +31,7 @@ log = get_logger(__name__)
 
 BATCH_RECORDS = 2_000  # statements per batch cost, not records: 500 gave 10,600 facts/s, 2,000 gave 14,600
 LONGEST_PAUSE = 10.0
+LOOK_BACK_EVERY = 2.0  # how long a rewind may go unnoticed on a partition where nothing new is said
 
 
 class LogReplacedError(Exception):
@@ -89,6 +92,7 @@ class Consumer:
         self._subscribe(broker)
         await self._start(broker)
         display = asyncio.create_task(self._show_offsets())
+        rewinds = asyncio.create_task(self._follow_rewinds())
         stop = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait((self._fatal, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -96,6 +100,7 @@ class Consumer:
                 self._fatal.result()
         finally:
             display.cancel()
+            rewinds.cancel()
             stop.cancel()
             await broker.stop()
 
@@ -148,7 +153,8 @@ class Consumer:
         if unchecked := places - self.following.keys():
             await self.check(unchecked)
         async with self._pool.acquire() as connection, connection.transaction():
-            sifted = sift(records, await offsets.lock(connection, places), self._holes)
+            stored = await offsets.lock(connection, places)
+            sifted = sift(records, stored, self._holes)
             heard, unreadable = _read(sifted.fresh)
             if heard:
                 await self._handle(connection, heard)
@@ -156,7 +162,8 @@ class Consumer:
                 await outbox.add(connection, unreadable)
             if sifted.next:
                 await offsets.move(connection, sifted.next)
-        self.following.update(sifted.next)
+        # Somebody else may have moved `next` on meanwhile, or taken a partition over.
+        self.following.update({place: at for place, at in (stored | sifted.next).items() if place in self.following})
         if heard or unreadable:
             self._heard()
         if sifted.jumped:
@@ -165,7 +172,8 @@ class Consumer:
     async def check(self, places: Iterable[Partition]) -> None:
         """Make sure that the log is the one that was read before, and continue where the database says.
 
-        Raises `LogReplacedError` when it is another cluster's, ends before or begins behind that place.
+        Raises `LogReplacedError` when it is another cluster's, ends before or begins behind that place. Where records
+        expire by themselves it may begin behind: reading goes on there.
         """
         async with self._checking:
             wanted = [TopicPartition(*place) for place in sorted(places)]
@@ -175,6 +183,13 @@ class Consumer:
                 known = await offsets.stored(connection, wanted)
                 new = {place: begins[place] for place in wanted if place not in known}
                 await offsets.begin(connection, new, cluster)
+                expired = {
+                    place: begins[TopicPartition(*place)] for place, (following, owner) in known.items()
+                    if place[0] in EXPIRING and owner == cluster and following < begins[TopicPartition(*place)]
+                }  # fmt: skip
+                await offsets.lock(connection, expired)
+                await offsets.move(connection, expired)
+                known |= {place: (begin, cluster) for place, begin in expired.items()}
             for place in wanted:
                 following, owner = known.get(place, (begins[place], cluster))
                 _refuse_another_log(place, following, begins[place], ends[place], owner, cluster)
@@ -193,6 +208,12 @@ class Consumer:
         A hole is believed only of the very offset that the log is asked for here, so nothing may come in between.
         """
         begins = await self._ends.beginnings(TopicPartition(*place) for place in jumped)
+        expired = {
+            place for place, at in jumped.items() if place[0] in EXPIRING and begins[TopicPartition(*place)] > at
+        }
+        if expired:
+            await self.check(expired)
+        jumped = {place: expected for place, expected in jumped.items() if place not in expired}
         for (topic, number), expected in jumped.items():
             place = TopicPartition(topic, number)
             if begins[place] > expected:
@@ -235,6 +256,22 @@ class Consumer:
             self._give_up(fatal)
         except Exception as fault:  # noqa: BLE001 - aiokafka would swallow it; the first batch checks again
             log.warning("partitions are checked later", error=str(fault))
+
+    async def _follow_rewinds(self) -> None:
+        """Go back where somebody moved `next` back. The next record would show it, but there may be none for days."""
+        while True:
+            await asyncio.sleep(LOOK_BACK_EVERY)
+            followed = dict(self.following)
+            try:
+                async with self._pool.acquire() as connection:
+                    back = rewound(followed, await offsets.stored(connection, followed))
+            except PASSING as fault:
+                log.debug("rewinds are looked for later", error=str(fault))
+                continue
+            for place in back.keys() & self.following.keys():
+                log.info("reading again", topic=place[0], partition=place[1], offset=back[place])
+                self.following[place] = back[place]
+                self._seek(TopicPartition(*place), back[place])
 
     async def _show_offsets(self) -> None:
         """Tell Kafka how far we are, for people who look there. Nothing reads it back."""

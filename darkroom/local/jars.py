@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -48,9 +49,14 @@ def listed_jars() -> tuple[Jar, ...]:
     return read_list((files("darkroom.local") / "kafka_jars.txt").read_text())
 
 
+def tools_jars() -> tuple[Jar, ...]:
+    """The committed list of what Kafka's command line tools need besides."""
+    return read_list((files("darkroom.local") / "kafka_tools_jars.txt").read_text())
+
+
 def kafka_version(jars: Iterable[Jar]) -> str:
     """The version of Kafka that these jars are."""
-    return next(jar.version for jar in jars if jar.artifact.startswith("kafka_"))
+    return next(jar.version for jar in jars if jar.artifact.startswith(("kafka_", "kafka-tools")))
 
 
 def fetch_jars(environ: Mapping[str, str], say: Say) -> Path:
@@ -60,6 +66,14 @@ def fetch_jars(environ: Mapping[str, str], say: Say) -> Path:
     that could not be had.
     """
     return complete_folder(cache_folder(environ), listed_jars(), say, fetch_from_maven)
+
+
+def tools_classpath(environ: Mapping[str, str], say: Say) -> str:
+    """Where Java finds Kafka's command line tools: their own jars, then the broker's. Fetched now as far as need be."""
+    own, brokers = tools_jars(), listed_jars()
+    first = complete_folder(cache_folder(environ), own, say, fetch_from_maven)
+    then = fetch_jars(environ, say)
+    return os.pathsep.join([str(first / jar.file_name) for jar in own] + [str(then / jar.file_name) for jar in brokers])
 
 
 def complete_folder(cache: Path, jars: tuple[Jar, ...], say: Say, fetch: Fetch) -> Path:
@@ -74,7 +88,7 @@ def complete_folder(cache: Path, jars: tuple[Jar, ...], say: Say, fetch: Fetch) 
                 shutil.rmtree(left_by_a_kill)
             missing = [jar for jar in jars if not _is_good(folder / jar.file_name, jar)]
             if missing:
-                say(f"fetching Kafka {kafka_version(jars)}: {len(missing)} jars, about 45 MB in all")
+                say(f"fetching Kafka {kafka_version(jars)}: {len(missing)} jars")
                 _fetch_all(folder, missing, fetch)
             write_whole(folder / "complete", _stamp(folder, jars))
         except OSError as error:

@@ -15,6 +15,8 @@ from typing import Any
 
 from darkroom.local.postgres_place import discard
 from darkroom.local.stack import Stack
+from tests.chaos.ledger import Plan as LedgerPlan
+from tests.chaos.ledger import ledger
 from tests.chaos.points import Point
 from tests.chaos.spend import Plan, spend
 from tests.chaos.waiting import waiting
@@ -25,7 +27,7 @@ async def main(told: argparse.Namespace) -> int:
     home = Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
     wrong: list[str] = ["it did not come to an end"]
     try:
-        async with Stack(home, services=False, environ={"PATH": os.environ["PATH"]}) as stack:
+        async with Stack(home, services=False, replicas=REPLICAS, environ={"PATH": os.environ["PATH"]}) as stack:
             await stack.prepare()
             line, wrong = await SCENARIOS[told.scenario](stack, told)
     finally:
@@ -55,7 +57,14 @@ async def run_waiting(stack: Stack, told: argparse.Namespace) -> tuple[dict[str,
     return figures.line(), wrong
 
 
-SCENARIOS = {"spend": run_spend, "waiting": run_waiting}
+async def run_ledger(stack: Stack, told: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """The ledger is what the log says."""
+    found, wrong = await ledger(stack, LedgerPlan(told.seed, told.kills, told.facts))
+    return found.line(), wrong
+
+
+SCENARIOS = {"ledger": run_ledger, "spend": run_spend, "waiting": run_waiting}
+REPLICAS = {"generator": 2, "uploader": 2, "ledger": 2}
 
 
 def read() -> argparse.Namespace:
@@ -67,6 +76,7 @@ def read() -> argparse.Namespace:
     parser.add_argument("--policy", choices=("strict", "settle"), default="strict")
     parser.add_argument("--naive", action="store_true")
     parser.add_argument("--generations", type=int, default=10_000, help="that wait at once")
+    parser.add_argument("--facts", type=int, default=30_000, help="that the jobs of `ledger` say at least")
     return parser.parse_args()
 
 

@@ -170,3 +170,26 @@ async def test_every_record_is_said_by_whom_the_document_names_and_keeps_to_its_
         assert (headers["ce_id"].decode(), headers["ce_type"].decode()) == (value["event_id"], record.topic)
         assert record.key.decode() == headers["ce_subject"].decode() == value["job_id"]
         assert record.partition == partition_of(record.key)
+
+
+async def test_kafkas_own_console_consumer_shows_each_finished_job_with_its_event_id(pipeline: Pipeline) -> None:
+    jobs = await three_jobs(pipeline)
+    said = await completions(pipeline)
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "darkroom", "kafka", "console-consumer"),
+        *("--topic", "job.completed", "--from-beginning"),
+        *("--max-messages", str(len(said)), "--timeout-ms", "30000"),
+        *("--formatter-property", "print.key=true", "--formatter-property", "print.headers=true"),
+        env=os.environ | {"PYTHONPATH": str(ROOT), "KAFKA_BOOTSTRAP_SERVERS": pipeline.bootstrap},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+
+    assert process.returncode == 0, err.decode()
+    shown = [line.split("\t") for line in out.decode().splitlines()]
+    assert len(shown) == len(said)
+    assert {key for _, key, _ in shown} >= {job_id for job_id, _ in jobs}
+    for headers, key, value in shown:
+        assert f"ce_id:{json.loads(value)['event_id']}" in headers.split(",")
+        assert json.loads(value)["job_id"] == key

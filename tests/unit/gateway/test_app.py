@@ -1,21 +1,14 @@
 """The API as people call it: the original's bodies, and one shape for everything that goes wrong."""
 
-import json
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
 import pytest
 from aiokafka.errors import KafkaConnectionError
-from fastapi import FastAPI
 
-from gateway.app import build
 from gateway.asks import BODY_BYTES
-from gateway.callers import OpenDoor
-from gateway.job_status import job_status
-from gateway.jobs import jobs
-from gateway.key_schemes import describe_keys
-from schemas.clock import utc_now
 from schemas.events import JobRequested
 from schemas.identity import job_id_of
 from schemas.jobs import Job, Media, OutputStatus, Phase, Status, pending_job
@@ -47,7 +40,7 @@ def a_problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
     assert set(body) - {"errors"} == {"type", "title", "status", "detail", "instance", "request_id"}
     assert (body["type"], body["status"]) == (f"urn:darkroom:problem:{kind}", status)
     assert body["request_id"] == answer.headers["X-Request-Id"]
-    assert body["instance"] == answer.request.url.path
+    assert body["instance"] == quote(answer.request.url.path)[:500]
     assert SECRET not in answer.text
     return body
 
@@ -318,17 +311,3 @@ async def test_a_request_without_a_harmless_id_gets_a_new_one(given: str | None)
     ids = {answer.headers["X-Request-Id"] for answer in answers}
     assert len(ids) == 2
     assert {UUID(request_id).version for request_id in ids} == {4}
-
-
-def test_routes_are_described_as_if_they_had_been_included() -> None:
-    anything: Any = None
-    routers = [job_status(anything, anything), jobs(anything, anything, anything, utc_now)]
-    plain = FastAPI()
-    for router in routers:
-        plain.include_router(router)
-    describe_keys(plain)
-
-    included = plain.openapi()["paths"]
-    described = build(routers, [], OpenDoor()).openapi()["paths"]
-
-    assert json.dumps({path: told for path, told in described.items() if path in included}) == json.dumps(included)
