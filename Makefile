@@ -57,7 +57,7 @@ check: environment-dev ## Lint, types, imports, security and the repository's ow
 	@$(call checking,repository,$(BIN)/pytest tests/repository)
 	@echo 'check: all is well'
 
-schemas: environment-dev ## Write the facts' JSON Schemas and the AsyncAPI document anew from their classes
+schemas: environment-dev ## Write the facts' JSON Schemas, the AsyncAPI and the OpenAPI document anew from the code
 	@exec $(BIN)/darkroom schemas write
 
 hooks: environment-dev ## Run the quick checks at each git commit

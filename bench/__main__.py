@@ -12,6 +12,7 @@ from darkroom.local.part import LocalError
 from darkroom.setup import SetupError
 
 ROWS = {
+    "gateway": "bench.rows.gateway",
     "ledger": "bench.rows.ledger",
     "status": "bench.rows.status",
     "storing": "bench.rows.storing",

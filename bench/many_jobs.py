@@ -18,6 +18,11 @@ def job_number(number: int) -> UUID:
     return UUID(bytes=hashlib.md5(str(number).encode(), usedforsecurity=False).digest())
 
 
+def stored_jobs(jobs: int) -> list[int]:
+    """Of so many jobs, the numbers of those that are `TENANT`'s and whose outputs are stored."""
+    return [number for number in range(1, jobs - 199) if number % 10 != 9 and number % 1_000]
+
+
 async def fill(pool: Pool, jobs: int, *, whole: int, facts: int = 0, outputs: int = 1) -> None:
     """Make a ledger hold `jobs` jobs and nothing else, the first `whole` of them with `outputs` outputs and their
     attempts, the first `facts` with facts.

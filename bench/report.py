@@ -51,6 +51,8 @@ class Report:
     figures: Sequence[Figure]
     goal: Goal | None = None
     remarks: Sequence[str] = field(default_factory=tuple)
+    also: Sequence[Goal] = field(default_factory=tuple)
+    """Further goals, of a row that is about two things."""
 
     def _reached(self, goal: Goal) -> float:
         """The median that the goal speaks of."""
@@ -66,6 +68,11 @@ class Report:
         if self.goal is not None:
             said["goal"] = {"figure": self.goal.figure, "at_least": self.goal.at_least}
             said["goal_met"] = self.goal.met(self._reached(self.goal))
+        if self.also:
+            said["also"] = [
+                {"figure": goal.figure, "at_least": goal.at_least, "met": goal.met(self._reached(goal))}
+                for goal in self.also
+            ]
         return said | ({"remarks": list(self.remarks)} if self.remarks else {})
 
     def lines(self) -> Iterator[str]:
@@ -79,10 +86,10 @@ class Report:
             numbers = "".join(f"{_shown(_rounded(value)):>10}" for value in figure.spread)
             yield f"{figure.name:{width}}{numbers}  {figure.unit}"
         yield ""
-        if self.goal is not None:
-            reached = self._reached(self.goal)
-            verdict = "met" if self.goal.met(reached) else "MISSED"
-            wanted = f"{self.goal.figure} at least {self.goal.at_least:g}"
+        for goal in [*([self.goal] if self.goal else []), *self.also]:
+            reached = self._reached(goal)
+            verdict = "met" if goal.met(reached) else "MISSED"
+            wanted = f"{goal.figure} at least {goal.at_least:g}"
             yield f"goal: {wanted}: {verdict}, with {_shown(_rounded(reached))}"
         yield from self.remarks
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.steps import STAGES
+from gateway import app as gateway_app
 from schemas.contract import files
 from schemas.contract.asyncapi import document
 from schemas.contract.compatibility import Break, breaks_since
@@ -32,7 +33,8 @@ def wanted() -> dict[Path, str]:
     """Every file of the contract with the text that it should have."""
     schemas = files.published(files.today(), files.released())
     said = {files.JSON_SCHEMAS / f"{name}.json": files.text_of(schema) for name, schema in schemas.items()}
-    return {**said, files.ASYNCAPI: files.text_of(document(schemas, hears(), golden_examples()))}
+    heard = document(schemas, hears(), golden_examples())
+    return {**said, files.ASYNCAPI: files.text_of(heard), files.OPENAPI: files.text_of(gateway_app.document())}
 
 
 def outdated() -> list[Path]:

@@ -4,10 +4,12 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import NoReturn
+from inspect import signature
+from typing import Any, NoReturn
 
 from aiokafka import TopicPartition
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute
 
@@ -16,9 +18,14 @@ from gateway.asks import Asks
 from gateway.asyncapi import contract
 from gateway.callers import Counter, Door, OpenDoor
 from gateway.control import control
+from gateway.cors import origins_in
+from gateway.docs_page import STATIC, docs_page
 from gateway.doors import KeyDoor
+from gateway.health import health_routes, welcome
 from gateway.history import history
 from gateway.hooks import hooks
+from gateway.hosts import names_in
+from gateway.http_protocol import GatewayHttp
 from gateway.inputs import UncheckableError
 from gateway.job_status import job_status
 from gateway.jobs import jobs
@@ -30,17 +37,19 @@ from gateway.limiter import Limiter
 from gateway.listing import listing
 from gateway.log_reading import LogReader
 from gateway.log_tail import LogTail
+from gateway.metrics import metrics
+from gateway.middleware import wrapped
 from gateway.models import models_routes
+from gateway.openapi import describe
 from gateway.publisher import Publisher
 from gateway.queue_limit import QueueLimit
 from gateway.quotes import Quotes
-from gateway.request_id import RequestIds
 from gateway.reuse import KnownRequests
 from gateway.routes import api
 from gateway.settings import Settings
 from gateway.signing import Signer
 from gateway.status import StatusReader
-from gateway.store import Store
+from gateway.store import PATIENCE, Store
 from gateway.tables import SCHEMA
 from gateway.waiting import Watcher
 from schemas.callbacks import live_keys
@@ -49,8 +58,9 @@ from schemas.clock import utc_now
 from schemas.events import JobRequested
 from schemas.identity import partition_of
 from stage import database, kafka
+from stage.database import Pool
 from stage.kafka import LogEnds
-from stage.service import Loop, health_routes, run_to_end, serve
+from stage.service import Loop, run_to_end, serve
 from stage.settings import load, refuse
 from stage.telemetry import configure_logging
 
@@ -69,7 +79,18 @@ async def run(settings: Settings) -> int:
     configure_logging(NAME, instance, settings.log_level, settings.log_format)
     async with AsyncExitStack() as stack:
         app, loops = await assemble(settings, instance, stack)
-        return await serve(NAME, RequestIds(LimitHeaders(app)), settings.host, settings.port, loops=loops)
+        origins = origins_in(settings.cors_origins)
+        safe = wrapped(LimitHeaders(app), cors_origins=origins, hsts_seconds=settings.hsts_seconds)
+        return await serve(NAME, safe, settings.host, settings.port, loops=loops, http=GatewayHttp)
+
+
+def document() -> dict[str, Any]:
+    """What `/openapi.json` says, made with nothing where a gateway stands on something: a route that is only described
+    is never called.
+    """
+    makers: tuple[Callable[..., APIRouter], ...] = (api, job_status, models_routes, jobs, control, listing, history)
+    routers = [make(*[{}] * len(signature(make).parameters)) for make in makers]
+    return build(routers, health_routes({}), OpenDoor()).openapi()
 
 
 def asks_of(settings: Settings) -> Asks:
@@ -91,9 +112,14 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
     models = catalogue(settings.models_directory)
     asks, quotes = asks_of(settings), Quotes(models, maker(settings))
     url = settings.database_url.get_secret_value()
-    pool = await stack.enter_async_context(
-        await database.connect(url, schema=f"{VIEWS}, {SCHEMA}", name=instance, tables=("offsets", "keys"))
-    )
+
+    async def connections(size: int) -> Pool:
+        schema, tables = f"{VIEWS}, {SCHEMA}", ("offsets", "keys")
+        pool = await database.connect(url, schema=schema, name=instance, size=size, tables=tables)
+        return await stack.enter_async_context(database.closing(pool))
+
+    # Slow readers must not hold up the keys, or a revoked one would open; no more must the limits' counting.
+    pool, pool_of_keys, pool_of_limits = [await connections(size) for size in (4, 2, 2)]
     producer = await stack.enter_async_context(kafka.producer(settings, instance))
     ends = await stack.enter_async_context(LogEnds(settings, instance))
     signer = Signer(settings, utc_now)
@@ -103,7 +129,7 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
     reader, watcher = StatusReader(store, ends, tail, signer), Watcher(store)
 
     async def database_answers() -> None:
-        await pool.fetchval("SELECT 1 FROM jobs LIMIT 1")
+        await database.within(PATIENCE, pool.fetchval("SELECT 1 FROM jobs LIMIT 1"))
 
     async def kafka_answers() -> None:
         await ends.ends([TopicPartition(JobRequested.topic, partition_of(b""))])
@@ -115,8 +141,8 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
         {"replicate": secret} if (secret := settings.replicate_webhook_secret.get_secret_value()) else {},
         utc_now,
     )
-    health = health_routes({"postgres": database_answers, "kafka": kafka_answers})
-    limits = LimitStore(pool)
+    health = health_routes({"kafka": kafka_answers}, {"postgres": database_answers})
+    limits = LimitStore(pool_of_limits)
     queue, limiter = QueueLimit(limits, settings.jobs_queued), Limiter(limits, settings.requests_per_minute)
     routers = [
         api(publisher, KnownRequests(store), queue, asks, quotes, utc_now),
@@ -125,9 +151,17 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
     ]
     routers += [jobs(publisher, reader, signer, utc_now), control(publisher, reader, store, utc_now)]
     routers += [models_routes(models), listing(store), history(reader, store, LogReader(settings, instance))]
-    keys = KeyDoor(KeyStore(pool), utc_now)
-    app = build(routers, health, OpenDoor() if settings.auth == "open" else keys, limiter)
+    keys = KeyDoor(KeyStore(pool_of_keys), utc_now)
+    door: Door = OpenDoor(names_in(settings.auth_open_hosts)) if settings.auth == "open" else keys
+    app = build(routers, health, door, limiter)
     return app, [keys.run, limiter.run, watcher.run]
+
+
+def named(route: BaseRoute) -> BaseRoute:
+    """The route, called by its function's name in the OpenAPI document, as the application calls those it includes."""
+    if isinstance(route, APIRoute):
+        route.unique_id = route.name
+    return route
 
 
 def build(
@@ -135,19 +169,16 @@ def build(
 ) -> FastAPI:
     """The HTTP application. Its docs page loads nothing from elsewhere. Without `counter` nobody is held back."""
     app = FastAPIOffline(
-        title="Darkroom", version="1", redoc_url=None,
-        description="Turns a request for pictures, sound or video into files in your own bucket.",
+        title="Darkroom", version="1", docs_url=None, redoc_url=None, static_url=f"/{STATIC}", redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
-
-    @app.get("/", tags=["service"], summary="Who answers here")
-    async def root() -> dict[str, str]:
-        return {"message": "Media Generation Microservice", "status": "running"}
-
-    for router in routers:
+    # Not included, and before the docs pages: whatever stands before a route costs each of its requests a look.
+    app.router.routes[:0] = [named(route) for router in (welcome(), *routers) for route in router.routes]
+    for router in (contract(), docs_page("Darkroom"), metrics()):
         app.include_router(router)
-    app.include_router(contract())
     app.state.door, app.state.counter = door, counter
     app.router.routes.extend(health)
     problems.install(app)
+    describe(app)
     describe_keys(app)
     return app

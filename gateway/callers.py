@@ -1,5 +1,6 @@
 """Who calls, and what they may do."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -7,7 +8,8 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
 
-from gateway.problems import not_allowed
+from gateway.hosts import host_in, is_loopback
+from gateway.problems import host_not_allowed, not_allowed
 
 
 class Scope(StrEnum):
@@ -51,9 +53,20 @@ class Counter(Protocol):
 
 
 class OpenDoor:
-    """Everybody is the tenant `dev` and may do everything."""
+    """Everybody is the tenant `dev` and may do everything, who calls this machine by its own name.
+
+    Any page in a browser here can reach us at the page's own host, once that host's name resolves to this machine. By
+    that name it is known: loopback has others, and `hosts` are those that somebody has named beside them.
+    """
+
+    def __init__(self, hosts: Collection[str] = ()) -> None:
+        self._hosts = hosts
 
     async def admit(self, headers: Headers) -> Caller:
+        """Whoever calls. Raises a 403 problem when it calls a host that is not this machine by name."""
+        host = host_in(headers.get("host", ""))
+        if not is_loopback(host) and host not in self._hosts:
+            raise host_not_allowed()
         return DEVELOPER
 
 
@@ -81,3 +94,5 @@ Submitter = Annotated[Caller, Depends(_May(Scope.SUBMIT))]
 """Whoever calls a route that makes or changes jobs."""
 Reader = Annotated[Caller, Depends(_May(Scope.READ))]
 """Whoever calls a route that shows jobs."""
+Operator = Annotated[Caller, Depends(_May(Scope.OPERATE))]
+"""Whoever calls a route for those who run the service."""

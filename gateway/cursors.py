@@ -2,14 +2,23 @@
 
 import base64
 import binascii
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from fastapi import Query
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from gateway.problems import FieldError, invalid_fields
 
 T = TypeVar("T")
+
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=512, description="`next_cursor` of the answer before. The list begins anew without it.",
+        examples=["WyIyMDI2LTA1LTAxVDEwOjAwOjAwWiJd"],
+    ),
+]  # fmt: skip
 
 
 def write_cursor(place: tuple[Any, ...]) -> str:

@@ -73,7 +73,7 @@ class KeyDoor:
     async def _asked(self, hashed: bytes, before: Said | None) -> Said | None:
         """What PostgreSQL says now; while it says nothing, what it said `before`, up to an hour ago."""
         lately = before is not None and self._tick() - before.at < SEEN
-        silent = self._memory.silent_since is not None
+        silent = self._memory.silent_for() is not None
         asked = self._ask(hashed)
         if asked is not None and not (lately and silent) and await asyncio.shield(asked):
             return self._memory.recall(hashed)
@@ -82,8 +82,8 @@ class KeyDoor:
         raise unavailable(AWAY)
 
     def _ask(self, hashed: bytes) -> "asyncio.Future[bool] | None":
-        silent = self._memory.silent_since
-        return None if silent is not None and self._tick() - silent < ASK_AGAIN else self._memory.ask(hashed)
+        silent_for = self._memory.silent_for()
+        return None if silent_for is not None and silent_for < ASK_AGAIN else self._memory.ask(hashed)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Write down once a minute, and at the end, which keys were used; never in a request's way."""

@@ -3,4 +3,4 @@
 
 def known(etag: str, given: str | None) -> bool:
     """Whether `etag` is among what was sent as If-None-Match."""
-    return bool({tag.strip().removeprefix("W/") for tag in (given or "").split(",")} & {etag, "*"})
+    return given is not None and any(tag.strip().removeprefix("W/") in (etag, "*") for tag in given.split(","))

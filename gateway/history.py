@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field, JsonValue, TypeAdapter
 
 from gateway import problems
 from gateway.callers import Reader
-from gateway.cursors import read_cursor, write_cursor
+from gateway.cursors import Cursor, read_cursor, write_cursor
 from gateway.log_reading import LogReader, LogRecord
 from gateway.routes import JobId
 from gateway.status import StatusReader
@@ -33,11 +33,11 @@ PLACE = TypeAdapter(tuple[Moment, Topic, Annotated[int, Field(ge=0, lt=2**15)], 
 class HistoryFact(BaseModel):
     """One fact of a job, and the record that says it."""
 
-    topic: str
-    partition: int
-    offset: int
+    topic: str = Field(description="Where the log holds it: the topic,")
+    partition: int = Field(description="the topic's partition,")
+    offset: int = Field(description="and the place in there.")
     event_id: UUID = Field(description="What the fact is: records that say the same fact carry the same id.")
-    type: str
+    type: str = Field(description="What kind of fact it is: see `/asyncapi`.")
     version: int | None = Field(None, description="Of the fact's form. Null when the record is gone.")
     said_by: str | None = Field(None, description="The service that said it: the record's `ce_source`.")
     occurred_at: AwareDatetime = Field(description="When it happened, by the clock of who says it.")
@@ -58,25 +58,25 @@ class HistoryFact(BaseModel):
 class HistoryAttempt(BaseModel):
     """One try at a provider call, or at an upload."""
 
-    revision: int
+    revision: int = Field(description="Of the job: 1, and one more for each retry that was asked for.")
     kind: str = Field(description="GENERATION or UPLOAD.")
     subject: int = Field(description="Which one: the call's number in its revision, or the output's index.")
     attempt: int = Field(description="Counted from 1.")
     result: str = Field(description="RUNNING, FAILED or SUCCEEDED, as far as is known.")
-    provider: str | None
+    provider: str | None = Field(description="Who was asked; null for an upload.")
     provider_id: str | None = Field(description="The call's id at its provider.")
-    cost_units: int | None
-    code: str | None
-    message: str | None
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
-    next_try_at: AwareDatetime | None
+    cost_units: int | None = Field(description="What the call counts for; null for an upload.")
+    code: str | None = Field(description="Why it failed, in one word of docs/status.md.")
+    message: str | None = Field(description="Why it failed, for people.")
+    started_at: AwareDatetime | None = Field(description="When it began, as far as is known.")
+    ended_at: AwareDatetime | None = Field(description="When it was over, as far as is known.")
+    next_try_at: AwareDatetime | None = Field(description="When it is tried again, if it is.")
 
 
 class History(BaseModel):
     """What was said of a job and tried for it, as far as the ledger has read."""
 
-    job_id: UUID
+    job_id: UUID = Field(description="The job's name, as `/generate` gave it.")
     facts: list[HistoryFact] = Field(
         description="In the order of the log's time, then of topic and offset, within each answer. Answers follow one "
         "another by `occurred_at`."
@@ -97,8 +97,8 @@ def history(reader: StatusReader, store: Store, log: LogReader) -> APIRouter:
     async def read_history(
         caller: Reader,
         job_id: JobId,
-        limit: Annotated[int, Query(ge=1, le=MOST, description="Facts of one answer, at most.")] = 100,
-        cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the answer before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST, description="Facts of one answer, at most.", examples=[50])] = 100,
+        cursor: Cursor = None,
     ) -> History:
         """Every fact that the ledger has heard of the job, with its place in the log, and every attempt.
 
@@ -110,7 +110,7 @@ def history(reader: StatusReader, store: Store, log: LogReader) -> APIRouter:
             known = await store.facts(job.job_id, after, limit + 1)
             tried = await store.attempts(job.job_id, MOST) if cursor is None else []
             page = known[:limit]
-            records = await log.read(position_of(fact) for fact in page)
+            records = await log.read((position_of(fact) for fact in page), caller.tenant)
             removed = await store.removed_revision(job.job_id)  # last: what is removed meanwhile is not shown
         except KafkaError:
             raise problems.unavailable("Kafka does not answer") from None

@@ -1,18 +1,18 @@
 """The route that shows how a job goes, at once or when it has gone on."""
 
-import hashlib
 import re
 from functools import partial
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from gateway.answers import Answer
 from gateway.callers import Reader
-from gateway.etags import known
+from gateway.lean_routes import LeanRoute
 from gateway.problems import responses
 from gateway.routes import JobId
 from gateway.status import StatusReader
-from gateway.waiting import Marker, Watcher
+from gateway.waiting import Watcher
 from schemas.jobs import Job
 
 LONGEST_WAIT = 60
@@ -28,7 +28,7 @@ class Patience(NamedTuple):
 
 def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
     """The second route of the original service, under the same name with the same fields."""
-    router = APIRouter(prefix="/api/v1", tags=["jobs"])
+    router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=LeanRoute)
 
     @router.get(
         "/status/{job_id}", response_model=Job, summary="See how a job goes",
@@ -55,7 +55,11 @@ def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
             ),
         ] = None,
         if_none_match: Annotated[
-            str | None, Header(description="The `ETag` of the last answer: 304 while nothing has changed since.")
+            str | None,
+            Header(
+                description="The `ETag` of the last answer: 304 while nothing has changed since.",
+                examples=['"0f1e2d3c4b5a69788796a5b4c3d2e1f0"'],
+            ),
         ] = None,
     ) -> Response:  # fmt: skip
         """The job and its outputs. Readable from the moment of the 202; poll until `done`, or wait for it here.
@@ -64,14 +68,14 @@ def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
         about to stop. Ask again.
         """
         patience = patience_of(wait, prefer)
-        job = await reader.read(job_id, caller.tenant)
-        body, found, seen, done = _Body(job), job.job_id, Marker.of(job), job.done
-        del job  # thousands may wait here: none of them keeps more than it needs
-        if patience.seconds and not done and (if_none_match is None or body.is_known(if_none_match)):
-            gone = partial(_gone, request)
-            if await watcher.wait(found, seen, patience.seconds, gone, until_done=if_none_match is None):
-                body = _Body(await reader.read(job_id, caller.tenant))
-        return body.answer(if_none_match, patience.headers)
+        answer = await reader.answer(job_id, caller.tenant)
+        if patience.seconds and not answer.done and (if_none_match is None or answer.is_known(if_none_match)):
+            until_done, gone = if_none_match is None, partial(_gone, request)
+            if await watcher.wait(
+                answer.job_id, answer.seen, patience.seconds, gone, tenant=caller.tenant, until_done=until_done
+            ):
+                answer = await reader.answer(job_id, caller.tenant)
+        return _response(answer, if_none_match, patience.headers)
 
     return router
 
@@ -91,20 +95,9 @@ async def _gone(request: Request) -> None:
         pass
 
 
-class _Body:
-    """A job as it is sent."""
-
-    def __init__(self, job: Job) -> None:
-        self._sent = job.model_dump_json().encode()
-        self._etag = f'"{hashlib.sha256(self._sent).hexdigest()[:32]}"'
-
-    def is_known(self, given: str | None) -> bool:
-        """Whether the caller has this answer already, by what it sends as If-None-Match."""
-        return known(self._etag, given)
-
-    def answer(self, if_none_match: str | None, more: dict[str, str]) -> Response:
-        """All of it, or a 304 to who has it."""
-        headers = {"ETag": self._etag, "Cache-Control": "private, no-cache"} | more
-        if self.is_known(if_none_match):
-            return Response(status_code=304, headers=headers)
-        return Response(self._sent, media_type="application/json", headers=headers)
+def _response(answer: Answer, if_none_match: str | None, more: dict[str, str]) -> Response:
+    """All of it, or a 304 to who has it."""
+    headers = {"ETag": answer.etag, "Cache-Control": "private, no-cache"} | more
+    if answer.is_known(if_none_match):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, media_type="application/json", headers=headers)

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from gateway import problems
 from gateway.callers import Reader, Submitter
@@ -20,8 +20,8 @@ from schemas.jobs import Job
 class RemovalAccepted(BaseModel):
     """A job whose data will be removed, whatever happens on the way."""
 
-    job_id: UUID
-    message: str = "Media, prompt and input are being removed"
+    job_id: UUID = Field(description="The job that it is about.")
+    message: str = Field("Media, prompt and input are being removed", description="What happens, for people.")
 
 
 def jobs(publisher: Publisher, reader: StatusReader, signer: Signer, now: Clock) -> APIRouter:
@@ -30,13 +30,16 @@ def jobs(publisher: Publisher, reader: StatusReader, signer: Signer, now: Clock)
 
     @router.get(
         "/outputs/{index}/content", status_code=302, response_class=Response,
+        response_description="`Location` leads to the file.",
         responses=problems.responses(401, 403, 404, 410, 422, 429, 503), summary="Open or download an output",
     )  # fmt: skip
     async def content(
         caller: Reader,
         job_id: JobId,
-        index: Annotated[int, Path(description="Which output, counted from 0.")],
-        download: Annotated[bool, Query(description="Save it under its name, rather than show it.")] = False,
+        index: Annotated[int, Path(description="Which output, counted from 0.", examples=[0])],
+        download: Annotated[
+            bool, Query(description="Save it under its name, rather than show it.", examples=[True])
+        ] = False,
     ) -> Response:
         """Lead to the stored file, by a link that was made just now. It can be given out for as long as the file is."""
         job = await reader.find(job_id, caller.tenant)

@@ -1,11 +1,13 @@
 """What PostgreSQL said of keys a moment ago, and how it is asked: many keys at once, one question at a time."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.key_store import KeyStore, KnownKey
+from stage.database import within
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -13,7 +15,11 @@ log = get_logger(__name__)
 ANSWER_SECONDS = 2.0  # a question that takes longer counts as not answered
 STRANGER_SECONDS = 5.0  # that a key was unknown is believed this long
 MOST_STRANGERS = 10_000  # about 2 MB: whoever makes up keys must not fill our memory
-MOST_WAITING = 1_000  # keys of one question
+SILENT_SECONDS = 5.0
+"""After an unanswered question PostgreSQL counts as away for this long: longer than the next question may take to be
+asked and to stay unanswered too, and so short that nobody goes by it once PostgreSQL is back.
+"""
+MOST_WAITING = 1_000  # strangers of one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,14 @@ class KeyMemory:
         self._waiting: dict[bytes, asyncio.Future[bool]] = {}
         self._asked: dict[bytes, asyncio.Future[bool]] = {}
         self._asking: asyncio.Task[None] | None = None
-        self.silent_since: float | None = None
-        """When PostgreSQL last left a question without an answer, unless it has answered since."""
+        self._unanswered_at: float | None = None
+
+    def silent_for(self) -> float | None:
+        """Seconds since PostgreSQL left a question without an answer; None when it has answered since, or when that
+        is too long ago to say anything of now.
+        """
+        seconds = math.inf if self._unanswered_at is None else self._tick() - self._unanswered_at
+        return seconds if seconds < SILENT_SECONDS else None
 
     def recall(self, hashed: bytes) -> Said | None:
         """What was said last of this key."""
@@ -46,7 +58,8 @@ class KeyMemory:
         return said if said is not None and self._tick() - said.at < STRANGER_SECONDS else None
 
     def ask(self, hashed: bytes) -> "asyncio.Future[bool] | None":
-        """Have PostgreSQL asked of this key; whether it answered. None when too many others wait.
+        """Have PostgreSQL asked of this key; whether it answered. None when it is a stranger's and too many others
+        wait; one that was known before is always asked of, for there are only so many of those.
 
         Whoever asks of one key at the same time shares one answer. A made-up key with a right checksum costs a place
         in a question, never a question of its own: there is one at a time, however many keys there are.
@@ -54,7 +67,7 @@ class KeyMemory:
         shared = self._waiting.get(hashed) or self._asked.get(hashed)
         if shared is not None:
             return shared
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING and hashed not in self._known:
             return None
         answered = self._waiting[hashed] = asyncio.get_running_loop().create_future()
         if self._asking is None:
@@ -79,13 +92,12 @@ class KeyMemory:
     async def _ask(self, hashes: list[bytes]) -> bool:
         at = self._tick()  # before, so that what is changed meanwhile counts as not seen yet
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                known = await self._store.known(hashes)
+            known = await within(ANSWER_SECONDS, self._store.known(hashes))
         except Exception as fault:  # noqa: BLE001 - whatever it is: who was let in a while ago is not turned away for it
             log.warning("keys cannot be looked up", fault=type(fault).__name__, keys=len(hashes))
-            self.silent_since = self._tick()
+            self._unanswered_at = self._tick()
             return False
-        self.silent_since = None
+        self._unanswered_at = None
         for hashed in hashes:
             self._remember(hashed, Said(known.get(hashed), at))
         return True

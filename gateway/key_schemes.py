@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-API = "/api/"
-"""Below it every route wants a key."""
+WANT_KEYS = ("/api/", "/metrics")
+"""Below these every route wants a key."""
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer <key>`, as `darkroom keys "
                "create` printed it. Not needed where the gateway runs with `GATEWAY_AUTH=open`."},
@@ -23,7 +23,7 @@ def describe_keys(app: FastAPI) -> None:
         document = plain()  # kept by FastAPI: to name them again changes nothing
         document.setdefault("components", {})["securitySchemes"] = SCHEMES
         for path, operations in document["paths"].items():
-            if path.startswith(API):
+            if path.startswith(WANT_KEYS):
                 for operation in operations.values():
                     operation["security"] = EITHER
         return document

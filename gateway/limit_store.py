@@ -2,10 +2,14 @@
 
 from uuid import UUID
 
-from gateway.meter import Lease
-from stage.database import Pool
+import asyncpg
 
-PATIENCE = 0.5  # seconds for a connection, and for an answer: a database slower than this counts as away
+from gateway.meter import Lease
+from stage.database import PASSING, Pool, within
+
+PATIENCE = 0.5  # seconds for a connection and an answer: a database slower than this counts as away
+NO_ANSWER = (*PASSING, asyncpg.PostgresError)
+"""What counts as no answer: any complaint of PostgreSQL. Limits only hold back, so nobody is refused for one."""
 
 FILLED = """
     least($2::float8, tokens + $2::float8 / 60 * greatest(0, extract(epoch FROM now() - filled_at)::float8))
@@ -46,22 +50,25 @@ class LimitStore:
 
     async def lease(self, name: str, per_minute: int, wanted: int) -> Lease:
         """Take up to `wanted` tokens out of a bucket. One that is new is full."""
+        return await within(PATIENCE, self._lease(name, per_minute, wanted))
+
+    async def _lease(self, name: str, per_minute: int, wanted: int) -> Lease:
         while True:
-            row = await self._pool.fetchrow(LEASE, name, float(per_minute), float(wanted), timeout=PATIENCE)
+            row = await self._pool.fetchrow(LEASE, name, float(per_minute), float(wanted))
             if row is not None:
                 return Lease(row["given"], row["left"])
-            await self._pool.execute(NEW_BUCKET, name, float(per_minute), timeout=PATIENCE)
+            await self._pool.execute(NEW_BUCKET, name, float(per_minute))
 
     async def give_back(self, name: str, per_minute: int, tokens: int) -> None:
         """Put tokens back that nobody used. Not to be repeated: an answer that was lost may have been a yes."""
-        await self._pool.execute(GIVE_BACK, name, float(per_minute), float(tokens), timeout=PATIENCE)
+        await within(PATIENCE, self._pool.execute(GIVE_BACK, name, float(per_minute), float(tokens)))
 
     async def waiting(self, tenant: str, most: int) -> int:
         """How many jobs a tenant has that the ledger knows and that are not over, counted up to `most`."""
-        found: int = await self._pool.fetchval(WAITING, tenant, most, timeout=PATIENCE)
+        found: int = await within(PATIENCE, self._pool.fetchval(WAITING, tenant, most))
         return found
 
     async def knows(self, job_id: UUID, tenant: str) -> bool:
         """Whether the ledger has this job of this tenant."""
-        found: bool = await self._pool.fetchval(KNOWS, job_id, tenant, timeout=PATIENCE)
+        found: bool = await within(PATIENCE, self._pool.fetchval(KNOWS, job_id, tenant))
         return found

@@ -9,10 +9,9 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from gateway.callers import Caller
-from gateway.limit_store import PATIENCE, LimitStore
+from gateway.limit_store import NO_ANSWER, PATIENCE, LimitStore
 from gateway.meter import Bucket, Meter
 from gateway.problems import rate_limited
-from stage.database import PASSING
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -95,7 +94,7 @@ class Limiter:
             if back := tab.meter.give_back(at):
                 try:
                     await self._store.give_back(tab.name, tab.meter.per_minute, back)
-                except PASSING:
+                except NO_ANSWER:
                     return  # whether they went back is unknown, so these are not given back again
             if tab.meter.idle_for(at) > FORGET and not tab.waiting and tab.alone is None:
                 del self._tabs[tab.name]
@@ -130,7 +129,7 @@ class Limiter:
         at = self._now()  # of the question: whatever its answer takes, tokens are not kept for longer
         try:
             lease = await self._store.lease(tab.name, tab.meter.per_minute, tab.meter.wanted(tab.waiting, at))
-        except PASSING as fault:
+        except NO_ANSWER as fault:
             if tab.alone is None:
                 log.warning("the database does not answer: this replica limits by itself", fault=type(fault).__name__)
             self._go_alone(tab)

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 from gateway import problems
 from gateway.asks import CONTROLS
 from gateway.callers import Reader
-from gateway.cursors import read_cursor, write_cursor
+from gateway.cursors import Cursor, read_cursor, write_cursor
 from gateway.problems import FieldError, invalid_fields
 from gateway.store import Store, Wanted
 from schemas.events import Moment
@@ -26,27 +26,27 @@ PLACE = TypeAdapter(tuple[Moment, UUID])
 class JobSummary(BaseModel):
     """A job in a list: without prompt, input and outputs."""
 
-    job_id: UUID
-    status: Status
+    job_id: UUID = Field(description="The job's name, as `/generate` gave it.")
+    status: Status = Field(description="Where it stands.")
     done: bool = Field(description="True once the status is final.")
-    revision: int
-    model: str
-    num_outputs: int
-    metadata: dict[str, str]
-    error_message: str | None
-    retry_count: int
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    started_at: AwareDatetime | None
-    completed_at: AwareDatetime | None
-    data_removed_at: AwareDatetime | None
+    revision: int = Field(description="1, and one more for each retry that was asked for.")
+    model: str = Field(description="The model that was asked for.")
+    num_outputs: int = Field(description="How many outputs were asked for: 1 to 10.")
+    metadata: dict[str, str] = Field(description="The submitter's own words.")
+    error_message: str | None = Field(description="The first output's error, when any output failed.")
+    retry_count: int = Field(description="Attempts made after a known failure, over all outputs.")
+    created_at: AwareDatetime = Field(description="When it was accepted.")
+    updated_at: AwareDatetime = Field(description="When something last became known of it.")
+    started_at: AwareDatetime | None = Field(description="When a provider first accepted a call for it.")
+    completed_at: AwareDatetime | None = Field(description="When its last output was over.")
+    data_removed_at: AwareDatetime | None = Field(description="When its media, prompt and input were removed.")
     links: dict[str, str] = Field(description="Where to see all of it.")
 
 
 class Jobs(BaseModel):
     """Some of the caller's jobs, newest first."""
 
-    jobs: list[JobSummary]
+    jobs: list[JobSummary] = Field(description="As many as `limit` says, at most.")
     next_cursor: str | None = Field(description="Leads on to older ones; null at the end.")
 
 
@@ -57,15 +57,27 @@ def listing(store: Store) -> APIRouter:
     @router.get("/jobs", responses=problems.responses(401, 403, 422, 429, 503), summary="List jobs")
     async def list_jobs(  # noqa: PLR0913 - each but the caller is a filter
         caller: Reader,
-        status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
-        model: Annotated[str | None, Query(max_length=256, description="Only jobs of this model.")] = None,
+        status: Annotated[Status | None, Query(description="Only jobs of this status.", examples=["COMPLETED"])] = None,
+        model: Annotated[
+            str | None, Query(max_length=256, description="Only jobs of this model.", examples=["fake/painter"])
+        ] = None,
         metadata: Annotated[
-            Sequence[str], Query(max_length=5, description="NAME=VALUE that a job's metadata hold. May be repeated.")
+            Sequence[str],
+            Query(
+                max_length=5,
+                description="NAME=VALUE that a job's metadata hold. May be repeated.",
+                examples=[["order=4711"]],
+            ),
         ] = (),
-        created_from: Annotated[Moment | None, Query(description="Only jobs of this time and later.")] = None,
-        created_before: Annotated[Moment | None, Query(description="Only jobs from before this time.")] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST, description="Jobs of one answer, at most.")] = 20,
-        cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the answer before.")] = None,
+        created_from: Annotated[
+            Moment | None,
+            Query(description="Only jobs of this time and later.", examples=["2026-05-01T00:00:00Z"]),
+        ] = None,
+        created_before: Annotated[
+            Moment | None, Query(description="Only jobs from before this time.", examples=["2026-06-01T00:00:00Z"])
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST, description="Jobs of one answer, at most.", examples=[50])] = 20,
+        cursor: Cursor = None,
     ) -> Jobs:
         """The caller's jobs, newest first. One that was accepted a moment ago may be missing: its status is not."""
         after = None if cursor is None else read_cursor(cursor, PLACE)

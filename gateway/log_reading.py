@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -14,6 +15,8 @@ from stage.settings import KafkaSettings
 READ_SECONDS = 5.0
 AT_ONCE = 4
 """Callers that read side by side: each has connections and buffers of its own."""
+AT_ONCE_OF_ONE = 2
+"""Of these, callers of one tenant: nobody keeps all the others waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,11 @@ class LogReader:
     def __init__(self, access: KafkaSettings, name: str) -> None:
         self._access, self._name = access, name
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # of who reads at the moment
 
-    async def read(self, positions: Iterable[Position]) -> dict[Position, LogRecord]:
-        """The records at these positions. One that the log does not hold any more is left out.
+    async def read(self, positions: Iterable[Position], tenant: str) -> dict[Position, LogRecord]:
+        """The records at these positions, for a caller of this tenant. One that the log does not hold any more is left
+        out.
 
         Raises `KafkaError` or `TimeoutError` when that cannot be said of all of them.
         """
@@ -43,7 +48,8 @@ class LogReader:
             wanted.setdefault(TopicPartition(position.topic, position.partition), []).append(position.offset)
         if not wanted:
             return {}
-        async with asyncio.timeout(READ_SECONDS), self._room:
+        own = self._rooms.setdefault(tenant, asyncio.Semaphore(AT_ONCE_OF_ONE))
+        async with asyncio.timeout(READ_SECONDS), own, self._room:
             consumer = AIOKafkaConsumer(
                 **self._access.kafka_client_options(), client_id=f"{self._name}-reader", auto_offset_reset="earliest",
                 max_partition_fetch_bytes=MAX_MESSAGE_BYTES, fetch_max_wait_ms=50,

@@ -21,19 +21,19 @@ class ModelSummary(BaseModel):
     """A model in a list."""
 
     name: str = Field(description="As `/generate` takes it.")
-    provider: str
+    provider: str = Field(description="Who makes it.")
     kind: str | None = Field(description="image, audio or video; null when its schema does not say.")
     formats: list[str] = Field(
         description="What `output_format` may be; the first is made when none is asked for. Empty: it cannot be chosen."
     )
-    description: str
+    description: str = Field(description="What it makes, as its provider says.")
     links: dict[str, str] = Field(description="Where to see what it takes.")
 
 
 class Models(BaseModel):
     """Every model in the catalogue, by name. Others go to the default provider, unless only these are accepted."""
 
-    models: list[ModelSummary]
+    models: list[ModelSummary] = Field(description="By name.")
 
 
 class Model(ModelSummary):
@@ -52,7 +52,10 @@ def models_routes(models: Mapping[str, ModelCard]) -> APIRouter:
     listed = _Answer(Models(models=[_summary(models[name]) for name in sorted(models)]))
     shown = {name: _Answer(_whole(card)) for name, card in models.items()}
     unchanged: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has changed since."}}
-    if_none = Header(description="The `ETag` of the last answer: 304 while nothing has changed since.")
+    if_none = Header(
+        description="The `ETag` of the last answer: 304 while nothing has changed since.",
+        examples=['"0f1e2d3c4b5a69788796a5b4c3d2e1f0"'],
+    )
 
     @router.get(
         "/models",
@@ -70,7 +73,7 @@ def models_routes(models: Mapping[str, ModelCard]) -> APIRouter:
     )  # fmt: skip
     async def show_model(
         _: Reader,
-        name: Annotated[str, Path(description="Its name, slashes and all.")],
+        name: Annotated[str, Path(description="Its name, slashes and all.", examples=["fake/painter"])],
         if_none_match: Annotated[str | None, if_none] = None,
     ) -> Response:
         """A model with the JSON Schema of its `input`."""

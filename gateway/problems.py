@@ -1,7 +1,9 @@
 """Refusals and faults as RFC 9457 problem details. A prompt or any other input is never given back in one."""
 
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -10,23 +12,27 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.request_id import request_id_of
+from gateway.route_names import route_of
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
 
 TYPE = "urn:darkroom:problem:"
+PROBLEM_JSON = "application/problem+json"
 KINDS = {404: "not-found", 405: "method-not-allowed"}
 """What the framework refuses by itself, in our words: its own differ between versions of Python."""
+MOST_OF_A_PATH = 500
 MOST_ERRORS = 50  # more than a body has fields of ours; a bad `metadata` could have thousands
 
 
 class FieldError(BaseModel):
     """What is wrong with one field."""
 
-    field: str
-    reason: str
+    field: str = Field(description="Its name; dots lead into objects and lists.", max_length=200)
+    reason: str = Field(description="What is wrong with it, for people.", max_length=500)
 
     @classmethod
     def of(cls, error: Mapping[str, Any]) -> "FieldError":
@@ -39,11 +45,11 @@ class ProblemBody(BaseModel):
     """What every answer of 400 and above looks like."""
 
     type: str = Field(description="A stable name for this kind of problem: see docs/problems.md.")
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str
+    title: str = Field(description="The same in words.")
+    status: int = Field(description="The answer's status.", ge=400, le=599)
+    detail: str = Field(description="What happened, for people; it may be worded anew at any time.")
+    instance: str = Field(description="The path that was called.", max_length=MOST_OF_A_PATH)
+    request_id: str = Field(description="Names this request in our logs: the answer's `X-Request-Id`.")
     errors: list[FieldError] | None = Field(None, description="With 422: every field that is wrong.")
 
 
@@ -100,6 +106,12 @@ def no_such_model() -> Problem:
 def not_allowed(scope: str) -> Problem:
     """403: a key that is good, but not for this."""
     return Problem(403, "not-allowed", f"this key has not the scope `{scope}`: use one that has")
+
+
+def host_not_allowed() -> Problem:
+    """403: nobody needs a key here, so we answer to this machine's own names only."""
+    words = "without keys this gateway answers to localhost, and to the hosts that GATEWAY_AUTH_OPEN_HOSTS names"
+    return Problem(403, "host-not-allowed", words)
 
 
 def rate_limited(per_minute: int, retry_after: int) -> Problem:
@@ -186,8 +198,12 @@ def unavailable(what: str, *, retry_after: int = 5, headers: Mapping[str, str] |
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How a route's refusals are described to whoever reads its OpenAPI."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-    return {status: {"content": content, "model": ProblemBody} for status in statuses}
+    return {status: {"content": problem_content(), "model": ProblemBody} for status in statuses}
+
+
+def problem_content() -> dict[str, Any]:
+    """What a refusal's body is, in the words of OpenAPI."""
+    return {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
 
 
 def install(app: FastAPI) -> None:
@@ -208,7 +224,9 @@ def install(app: FastAPI) -> None:
         return _answer(request, invalid_fields([FieldError.of(error) for error in raised.errors()]))
 
     async def bug(request: Request, raised: Exception) -> Response:
-        log.error("a request failed", path=request.url.path, exc_info=raised)
+        # Without the exception's own words, which may quote what was sent.
+        stack = "".join(traceback.format_tb(raised.__traceback__))
+        log.error("a request failed", route=route_of(request.scope), fault=_kinds(raised), stack=stack)
         return _answer(request, Problem(500, "internal", "something broke on our side; the request id names it"))
 
     async def gone(_: Request, __: Exception) -> Response:
@@ -222,12 +240,43 @@ def install(app: FastAPI) -> None:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
-    body = ProblemBody(
-        type=TYPE + problem.kind, title=problem.kind.replace("-", " ").capitalize(), status=problem.status,
-        detail=problem.detail, instance=request.url.path, request_id=request_id_of(request),
-        errors=problem.errors or None,
-    )  # fmt: skip
+    body = body_of(problem, quote(request.scope["path"]), request_id_of(request))
     return JSONResponse(
         body.model_dump(exclude_none=True), status_code=problem.status, headers=problem.headers,
-        media_type="application/problem+json",
+        media_type=PROBLEM_JSON,
     )  # fmt: skip
+
+
+def body_of(problem: Problem, path: str, request_id: str) -> ProblemBody:
+    """What is said of a problem with the request of this id."""
+    return ProblemBody(
+        type=TYPE + problem.kind, title=problem.kind.replace("-", " ").capitalize(), status=problem.status,
+        detail=problem.detail, instance=path[:MOST_OF_A_PATH], request_id=request_id, errors=problem.errors or None,
+    )  # fmt: skip
+
+
+def _kinds(raised: BaseException) -> str:
+    """What kind of exception it is, and which it came from."""
+    cause = raised.__cause__ or raised.__context__
+    return type(raised).__name__ if cause is None else f"{type(raised).__name__} after {_kinds(cause)}"
+
+
+class SaidOnce:
+    """Ends a bug here once it was logged and answered: the server would log it again, with the exception's words."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answered = False
+
+        async def answer(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            if not answered:
+                raise

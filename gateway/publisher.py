@@ -1,9 +1,8 @@
 """Accepting a job: once this returns, Kafka has it."""
 
-import asyncio
-
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from prometheus_client import Counter
 
 from schemas.events import Event
 from schemas.wire import RecordTooLargeError, encode
@@ -11,6 +10,9 @@ from stage.kafka import publish
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
+
+SAID = Counter("darkroom_facts_accepted", "Facts that Kafka has acknowledged: `job.requested` for a job", ["topic"])
+UNSAID = Counter("darkroom_facts_unacknowledged", "Facts that Kafka did not acknowledge in time", ["topic"])
 
 
 class NotAcknowledgedError(Exception):
@@ -30,13 +32,14 @@ class Publisher:
         """
         record = encode(fact, source="gateway")
         try:
-            async with asyncio.timeout(self._timeout):
-                await publish(self._producer, [record])
+            await publish(self._producer, [record], timeout=self._timeout)
         except (KafkaError, TimeoutError) as fault:
             log.warning(
                 "a fact was not acknowledged", topic=fact.topic, job_id=str(fact.job_id), fault=type(fault).__name__
             )
+            UNSAID.labels(fact.topic).inc()
             raise NotAcknowledgedError from fault
+        SAID.labels(fact.topic).inc()
 
 
 __all__ = ["NotAcknowledgedError", "Publisher", "RecordTooLargeError"]

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from gateway.callers import Caller
-from gateway.limit_store import PATIENCE, LimitStore
+from gateway.limit_store import NO_ANSWER, PATIENCE, LimitStore
 from gateway.problems import queue_full
-from stage.database import PASSING
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -53,12 +52,14 @@ class QueueLimit:
         if not most:
             return
         line = self._lines.setdefault(caller.tenant, Line())
-        age = self._now() - line.counted_at
+        age, unknown = self._now() - line.counted_at, False
         if age == math.inf or (line.full(most) and age > FRESH_ENOUGH_TO_REFUSE):
-            await asyncio.wait([self._counting(caller.tenant, line, most)], timeout=PATIENCE)
+            counting = self._counting(caller.tenant, line, most)
+            await asyncio.wait([counting], timeout=PATIENCE)
+            unknown = not counting.done()
         elif age > FRESH:
             _ = self._counting(caller.tenant, line, most)  # nobody waits for it
-        if line.full(most) and not (repeated and await self._knows(repeated, caller.tenant)):
+        if line.full(most) and not unknown and not (repeated and await self._knows(repeated, caller.tenant)):
             raise queue_full(most)
         line.accepted += 1
 
@@ -71,7 +72,7 @@ class QueueLimit:
         accepted = line.accepted
         try:
             line.counted = await self._store.waiting(tenant, most)
-        except PASSING as fault:
+        except NO_ANSWER as fault:
             log.warning("waiting jobs cannot be counted: none is refused", fault=type(fault).__name__)
             line.counted = -math.inf  # whatever comes meanwhile
         line.accepted -= accepted
@@ -80,5 +81,5 @@ class QueueLimit:
     async def _knows(self, job_id: UUID, tenant: str) -> bool:
         try:
             return await self._store.knows(job_id, tenant)
-        except PASSING:
+        except NO_ANSWER:
             return True  # as with a count that fails

@@ -23,16 +23,16 @@ class PlannedCall(BaseModel):
 class Quote(BaseModel):
     """What `/generate` would do with this request. Nothing was accepted, and no Idempotency-Key is taken by it."""
 
-    provider: str
-    model: str
-    in_catalogue: bool
+    provider: str = Field(description="Who would be called.")
+    model: str = Field(description="As it was asked for.")
+    in_catalogue: bool = Field(description="False: its input is not checked, and goes to the provider as it is.")
     calls: list[PlannedCall] = Field(description="What the provider would be asked. Tries after failures come on top.")
     input_fields: list[str] = Field(description="The fields of `input` that would be sent with each call.")
     formats: list[str] = Field(description="What the model can make; empty when nobody knows.")
     cost_units: int | None = Field(
         description="What all calls together count towards the caps; null for a model that is not in the catalogue."
     )
-    warnings: list[str]
+    warnings: list[str] = Field(description="What would be ignored, such as unknown fields.")
 
 
 class Quotes:

@@ -4,10 +4,10 @@ import re
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+NAME = b"x-request-id"
 GOOD = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -26,14 +26,24 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if GOOD.fullmatch(given) else str(uuid4())
+        request_id = _given(scope) or str(uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
+        header = (NAME, request_id.encode())
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                message["headers"] = [*message["headers"], header]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, answer)
+        # Never unbound: each request is a task of its own, and what is bound ends with it.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        await self._app(scope, receive, answer)
+
+
+def _given(scope: Scope) -> str | None:
+    """The id that came with the request, when it is harmless."""
+    for name, value in scope["headers"]:
+        if name == NAME:
+            given = value.decode("latin-1")
+            return given if GOOD.fullmatch(given) else None
+    return None

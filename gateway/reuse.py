@@ -1,6 +1,6 @@
 """Refuses a key that names another request already, where that can be told without holding anybody up."""
 
-import asyncio
+import math
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from gateway import problems
 from gateway.store import Store
 from schemas.events import JobRequested
-from stage.database import PASSING
+from stage.database import PASSING, within
 
 PATIENCE = 0.25
 """Seconds for PostgreSQL to answer. Accepting needs Kafka alone."""
@@ -25,24 +25,47 @@ class KnownRequests:
         self._store = store
         self._rests_until = 0.0
 
-    async def refuse_another(self, request: JobRequested) -> None:
+    async def refuse_another(self, request: JobRequested) -> bool | None:
         """Raise a 422 problem when the ledger knows the job, and knows that it was another request.
 
-        What it does not know yet, or cannot say in time, is accepted: the first request in the log is the job.
+        True when it knows the job as this very request, False when it does not know it yet, None when it cannot say in
+        time. Neither is a reason to refuse: the first request in the log is the job.
         """
         if monotonic() < self._rests_until:
-            return
+            return None
         try:
-            async with asyncio.timeout(PATIENCE):
-                known = await self._store.request(request.job_id, request.tenant)
+            known = await within(PATIENCE, self._store.request(request.job_id, request.tenant))
         except PASSING:
             self._rests_until = monotonic() + REST
-            return
+            return None
         if known is not None and not same(request, known):
             raise problems.key_reused(request.job_id)
+        return known is not None
 
 
 def same(request: JobRequested, known: Mapping[str, Any]) -> bool:
     """Whether `known` is what `request` asks for, as far as it was not removed."""
     names = [name for name in SAME if not (known["data_removed_at"] and name in REMOVED)]
-    return all(getattr(request, name) == known[name] for name in names)
+    return all(_alike(getattr(request, name), known[name]) for name in names)
+
+
+def _alike(asked: Any, kept: Any) -> bool:
+    """Whether two JSON values are one. PostgreSQL keeps 1e23 digit by digit and gives it back as an int, which is not
+    the float nearest to it that we were sent.
+    """
+    match asked, kept:
+        case Mapping(), Mapping():
+            return asked.keys() == kept.keys() and all(_alike(asked[name], kept[name]) for name in asked)
+        case list(), list():
+            return len(asked) == len(kept) and all(map(_alike, asked, kept))
+        case (float(), int()) | (int(), float()):
+            return _as_float(asked) == _as_float(kept)
+        case _:
+            return bool(asked == kept)
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an int of more than 308 digits
+        return math.inf

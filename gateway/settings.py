@@ -1,12 +1,13 @@
 """What the gateway must be told, as GATEWAY_* variables and the original's S3_* names."""
 
 import base64
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from gateway.cors import origins_in
+from gateway.hosts import is_loopback, names_in
 from schemas.catalogue import ModelsDirectory
 from stage.bucket import BucketSettings
 from stage.settings import CallbackKeys, DatabaseUrl, ServiceSettings
@@ -28,6 +29,16 @@ SigningSecret = Annotated[SecretStr, AfterValidator(_standard)]
 """What a provider signs its callbacks with, after Standard Webhooks. Empty: its callbacks are proven by their path."""
 
 
+def _origins(setting: str) -> str:
+    origins_in(setting)
+    return setting
+
+
+def _names(setting: str) -> str:
+    names_in(setting)
+    return setting
+
+
 class Settings(ServiceSettings, BucketSettings):
     """The gateway's settings."""
 
@@ -37,6 +48,9 @@ class Settings(ServiceSettings, BucketSettings):
     port: int = Field(8000, ge=1, le=65_535)
     auth: Literal["keys", "open"] = "keys"  # open: everybody is the tenant `dev`; never off loopback
     auth_open_behind_loopback: bool = False  # in a container: the port is published on loopback only
+    auth_open_hosts: Annotated[str, AfterValidator(_names)] = ""  # names that open doors answer to, beside loopback's
+    cors_origins: Annotated[str, AfterValidator(_origins)] = ""  # pages of these may call us from a browser
+    hsts_seconds: int = Field(0, ge=0, le=10 * 365 * 86_400)  # for browsers, where TLS ends before us; 0: not said
     publish_timeout: float = Field(10, gt=0, le=60)  # seconds to wait for Kafka's acknowledgement
     # For tenants that have no limits of their own. 0: no limit.
     requests_per_minute: int = Field(6_000, ge=0, le=10_000_000)  # of each key, over all replicas
@@ -53,13 +67,6 @@ class Settings(ServiceSettings, BucketSettings):
 
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Self:
-        if self.auth == "open" and not self.auth_open_behind_loopback and not _is_loopback(self.host):
+        if self.auth == "open" and not self.auth_open_behind_loopback and not is_loopback(self.host):
             raise ValueError(f"GATEWAY_AUTH=open lets everybody in, so GATEWAY_HOST must be loopback, not {self.host}")
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -58,6 +58,10 @@ class Signer:
                 self._signed.pop(next(iter(self._signed)))
         return url, window.begins + LIFETIME
 
+    def window(self) -> datetime:
+        """What `link` says of a key stays the same for as long as this does."""
+        return self._window_of_now().begins
+
     def named_link(self, key: str, disposition: str) -> str:
         """A link to `key` whose answer carries this Content-Disposition."""
         return self._sign(key, self._window_of_now(), f"&response-content-disposition={quote(disposition, safe='')}")

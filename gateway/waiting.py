@@ -1,6 +1,7 @@
 """Holds callers who wait for a job to go on: however many they are, one question a moment for all of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,14 +9,17 @@ from time import monotonic
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from gateway.metrics import WAITING
 from schemas.jobs import Job, Status
-from stage.database import PASSING
+from stage.database import PASSING, within
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
 
 MOST = 10_000
 """Callers at a time. One more is answered at once."""
+MOST_OF_ONE = MOST // 4
+"""Callers of one tenant at a time, so that there is a place for the others."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 QUESTION_SECONDS = 5.0
 PAUSE_PER_QUESTION = 5
@@ -61,31 +65,32 @@ class Watcher:
     def __init__(self, markers: Markers) -> None:
         self._markers = markers
         self._waiting: dict[UUID, set[_Waiter]] = {}
-        self._count = 0
+        self._count: Counter[str] = Counter()
+        """How many wait, by tenant."""
         self._wake = asyncio.Event()
         self._known: dict[UUID, Marker | None] = {}
         self._open = False
 
     async def wait(
         self, job_id: UUID, seen: Marker, seconds: float, gone: Callable[[], Coroutine[Any, Any, None]], *,
-        until_done: bool,
+        tenant: str, until_done: bool,
     ) -> bool:  # fmt: skip
         """Return when the job is over, or with `until_done=False` when it is not as it was `seen`, or after `seconds`.
 
-        True when it is worth reading again. At once when too many wait already, when the service stops, and when
-        `gone` returns: the caller does not wait any more.
+        True when it is worth reading again. At once when too many wait already, of all tenants or of this one, when
+        the service stops, and when `gone` returns: the caller does not wait any more.
         """
-        if self._is_full():
+        if self._is_full(tenant):
             return False
         waiter = _Waiter(seen, until_done, asyncio.get_running_loop().create_future())
         leaving = asyncio.create_task(gone())
-        self._add(job_id, waiter)
+        self._add(job_id, waiter, tenant)
         try:
             await asyncio.wait((waiter.end, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             return self._open or self._may_have_changed(job_id, waiter)
         finally:
             leaving.cancel()
-            self._remove(job_id, waiter)
+            self._remove(job_id, waiter, tenant)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch until `stopping`, and let everybody go then."""
@@ -115,8 +120,7 @@ class Watcher:
         """Ask once for every job, let go whoever has waited for what there is, and say how long to pause."""
         began, asked = monotonic(), list(self._waiting)
         try:
-            async with asyncio.timeout(QUESTION_SECONDS):
-                found = await self._markers.markers(asked)
+            found = await within(QUESTION_SECONDS, self._markers.markers(asked))
         except PASSING as fault:
             log.warning("the jobs that are waited for cannot be read", fault=type(fault).__name__)
             self._known.clear()
@@ -130,22 +134,26 @@ class Watcher:
                     waiter.let_go()
         return min(max(SHORTEST_PAUSE, PAUSE_PER_QUESTION * (monotonic() - began)), LONGEST_PAUSE)
 
-    def _is_full(self) -> bool:
-        return not self._open or self._count >= MOST
+    def _is_full(self, tenant: str) -> bool:
+        return not self._open or self._count.total() >= MOST or self._count[tenant] >= MOST_OF_ONE
 
     def _may_have_changed(self, job_id: UUID, waiter: _Waiter) -> bool:
         """Whether the job is another one than was read before, by what was heard last; unknown counts as yes."""
         return job_id not in self._known or self._known[job_id] not in (None, waiter.seen)
 
-    def _add(self, job_id: UUID, waiter: _Waiter) -> None:
+    def _add(self, job_id: UUID, waiter: _Waiter, tenant: str) -> None:
         self._waiting.setdefault(job_id, set()).add(waiter)
-        self._count += 1
+        self._count[tenant] += 1
+        WAITING.inc()
         self._wake.set()
 
-    def _remove(self, job_id: UUID, waiter: _Waiter) -> None:
+    def _remove(self, job_id: UUID, waiter: _Waiter, tenant: str) -> None:
         waiters = self._waiting[job_id]
         waiters.discard(waiter)
-        self._count -= 1
+        self._count[tenant] -= 1
+        if not self._count[tenant]:
+            del self._count[tenant]
+        WAITING.dec()
         if not waiters:
             del self._waiting[job_id]
             self._known.pop(job_id, None)

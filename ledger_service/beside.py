@@ -32,14 +32,22 @@ async def compare(connection: Connection) -> Comparison:
 
 
 async def unlike(connection: Connection) -> list[str]:
-    """Columns that only one side has, or that are of another type there, with their tables."""
+    """Columns, indexes and constraints that only one side has, or that are others there, with their tables."""
     rows = await connection.fetch(
         """
         SELECT concat(relname, '.', attname) AS name
         FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
         WHERE relnamespace = ANY (ARRAY[$1, $2]::regnamespace[]) AND relname = ANY($3) AND relkind = 'r'
           AND attnum > 0 AND NOT attisdropped
-        GROUP BY relname, attname, atttypid, attnotnull HAVING count(*) = 1 ORDER BY relname, attname
+        GROUP BY relname, attname, atttypid, attnotnull HAVING count(*) = 1
+        UNION ALL
+        SELECT concat(tablename, '.', indexname) FROM pg_indexes
+        WHERE schemaname::text::regnamespace = ANY (ARRAY[$1, $2]::regnamespace[]) AND tablename = ANY($3)
+        GROUP BY tablename, indexname, replace(indexdef, schemaname || '.', '') HAVING count(*) = 1
+        UNION ALL
+        SELECT concat(relname, '.', conname) FROM pg_constraint JOIN pg_class ON conrelid = pg_class.oid
+        WHERE relnamespace = ANY (ARRAY[$1, $2]::regnamespace[]) AND relname = ANY($3)
+        GROUP BY relname, conname, pg_get_constraintdef(pg_constraint.oid) HAVING count(*) = 1
         """,
         SCHEMA,
         SHADOW,
@@ -89,14 +97,16 @@ async def hold_writers(connection: Connection) -> None:
     """Let nobody move an offset or write to the tables until the transaction ends. Readers go on.
 
     Whoever has begun to fold is waited for; whoever comes later waits, and then writes to whatever is there. All
-    tables are taken: an automatic vacuum gives way to this after a second, but not to the short waits of a swap.
+    tables are taken, the shadow's own too: an automatic vacuum, which comes to tables that were just filled, gives way
+    to this after a second, but not to the short waits of a swap.
     Raises `BusyTablesError` when somebody does not let go of them.
     """
-    tables = ", ".join(f"{SCHEMA}.{table}" for table in PROJECTIONS)
+    tables, ours = (", ".join(f"{schema}.{table}" for table in PROJECTIONS) for schema in (SCHEMA, SHADOW))
     await connection.execute(f"SET LOCAL lock_timeout = '{WRITERS_WITHIN_S}s'")
     try:
         await connection.execute(f"LOCK TABLE {SCHEMA}.offsets IN EXCLUSIVE MODE", timeout=LONG_SECONDS)
         await connection.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE", timeout=LONG_SECONDS)
+        await connection.execute(f"LOCK TABLE {ours} IN ACCESS EXCLUSIVE MODE", timeout=LONG_SECONDS)
     except asyncpg.LockNotAvailableError:
         raise BusyTablesError("somebody writes to the ledger's tables in one long transaction: end it") from None
 

@@ -157,6 +157,7 @@ def _requested(job: Job, event: JobRequested, offset: int) -> None:
     if job.requested_offset is not None and job.requested_offset <= offset:
         return
     job.request, job.requested_at, job.requested_offset = event, event.occurred_at, offset
+    job.tenant = event.tenant  # whoever asked owns it, whatever another fact says
     job.model, job.num_outputs, job.metadata = event.model, event.num_outputs, event.metadata
     for index in range(event.num_outputs):
         _output(job, event.revision, index)

@@ -38,6 +38,7 @@ class Log:
         """Connect. `KafkaError` when Kafka does not answer."""
         consumer = AIOKafkaConsumer(
             **access.kafka_client_options(), client_id=name, enable_auto_commit=False,
+            auto_offset_reset="none",  # what is not there any more must not be passed over
             fetch_max_wait_ms=WAIT_MS, max_partition_fetch_bytes=FETCH_BYTES,
         )  # fmt: skip
         async with consumer, LogEnds(access, name) as ends:

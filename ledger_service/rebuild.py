@@ -65,6 +65,7 @@ async def rebuild(connection: Connection, log: Log, say: Say) -> Rebuilt:
         course.from_nothing = await store.is_empty(connection)
         await course.fold_history()
         comparison = await course.compare()
+        await course.close_up()  # to compare takes long, and what came meanwhile is not to be folded under the locks
         say("swapping the tables")
         told = await course.take_over()
         return course.result(comparison, told)
@@ -84,6 +85,7 @@ class _Course:
         """With an empty shadow, of which nothing is left at the end."""
         if not await shadow.take_turn(connection):
             raise CannotRebuildError("another check or rebuild is running")
+        await connection.execute("SET statement_timeout = 0")  # of this command's own session
         await shadow.make(connection)
         try:
             yield cls(connection, log, say)
@@ -101,6 +103,10 @@ class _Course:
         behind = sum(ends.values())
         self._say(f"folding about {behind:,} records")
         await self._history.fold_to(ends)
+        await self.close_up()
+
+    async def close_up(self) -> None:
+        """Fold what came meanwhile, until little is left or it comes as fast as it is folded."""
         for _ in range(ROUNDS):
             if await self._history.catch_up(await self._reached()) < CLOSE:
                 return
@@ -169,7 +175,7 @@ class _Course:
             try:
                 event = decode(Position(topic, number, 0), key, value)
             except UnreadableRecordError:
-                continue
+                raise CannotRebuildError("the outbox holds what this release cannot read: run its own") from None
             said = found[SAYS[topic]]
             said[event.job_id] = max(said.get(event.job_id, 0), event.revision)
         return found

@@ -51,7 +51,7 @@ class Media(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     index: int = Field(description="Which output this is, counted from 0.")
-    status: OutputStatus
+    status: OutputStatus = Field(description="Where it stands.")
     phase: Phase = Field(
         description="What it is waiting for: queued, generating, storing or done; reconciling while it is not known "
         "whether the provider took its call."
@@ -67,16 +67,16 @@ class Media(BaseModel):
     removed: bool = Field(False, description="True once what was made for it is removed, on request or by age.")
     content_type: str | None = Field(None, description="Media type, read from the bytes.")
     size: int | None = Field(None, description="Bytes.")
-    sha256: str | None = None
+    sha256: str | None = Field(None, description="SHA-256 of the bytes, in hex.")
     width: int | None = Field(None, description="Pixels.")
     height: int | None = Field(None, description="Pixels.")
     duration_ms: int | None = Field(None, description="Length of a sound or video, in milliseconds.")
-    error_code: str | None = None
-    error_message: str | None = None
+    error_code: str | None = Field(None, description="How it failed, in one word of docs/status.md.")
+    error_message: str | None = Field(None, description="How it failed, for people.")
     attempts: int = Field(0, description="Provider calls and uploads made for it so far.")
-    submitted_at: AwareDatetime | None = None
-    generated_at: AwareDatetime | None = None
-    stored_at: AwareDatetime | None = None
+    submitted_at: AwareDatetime | None = Field(None, description="When a provider accepted its call.")
+    generated_at: AwareDatetime | None = Field(None, description="When it was made.")
+    stored_at: AwareDatetime | None = Field(None, description="When it was in the bucket.")
 
 
 class Job(BaseModel):
@@ -84,19 +84,21 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    job_id: UUID
-    status: Status
+    job_id: UUID = Field(description="The job's name, as `/generate` gave it.")
+    status: Status = Field(description="Where it stands.")
     done: bool = Field(description="True once the status is final: stop polling.")
     revision: int = Field(1, description="1, and one more for each retry that was asked for.")
-    model: str
-    prompt: str
-    num_outputs: int
-    seed: int | None
-    output_format: str | None
-    input: dict[str, JsonValue] = Field(default_factory=dict)
-    metadata: dict[str, str] = Field(default_factory=dict)
+    model: str = Field(description="The model that was asked for.")
+    prompt: str = Field(description="What to make. Empty once the job's data were removed.")
+    num_outputs: int = Field(description="How many outputs were asked for: 1 to 10.")
+    seed: int | None = Field(description="For repeatable results, when one was given.")
+    output_format: str | None = Field(description="The file format, when one was asked for.")
+    input: dict[str, JsonValue] = Field(
+        default_factory=dict, description="What else the model was told. Empty once the job's data were removed."
+    )
+    metadata: dict[str, str] = Field(default_factory=dict, description="The submitter's own words.")
     max_attempts: int | None = Field(None, description="Tries of each provider call, when the request says how many.")
-    media: tuple[Media, ...]
+    media: tuple[Media, ...] = Field(description="Its outputs, all of them from the first moment.")
     error_message: str | None = Field(None, description="The first output's error, when any output failed.")
     retry_count: int = Field(0, description="Attempts made after a known failure, over all outputs.")
     cost_units: int = Field(
@@ -104,11 +106,11 @@ class Job(BaseModel):
         description="What its provider calls count for, all revisions and attempts: each model's cost_units per call. "
         "Counted once a provider has accepted a call.",
     )
-    deadline: AwareDatetime | None = None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    started_at: AwareDatetime | None = None
-    completed_at: AwareDatetime | None = None
+    deadline: AwareDatetime | None = Field(None, description="After this nothing more is asked of a provider.")
+    created_at: AwareDatetime = Field(description="When it was accepted.")
+    updated_at: AwareDatetime = Field(description="When something last became known of it.")
+    started_at: AwareDatetime | None = Field(None, description="When a provider first accepted a call for it.")
+    completed_at: AwareDatetime | None = Field(None, description="When its last output was over.")
     data_removed_at: AwareDatetime | None = Field(
         None, description="When its media, prompt and input were removed, on request or by age."
     )

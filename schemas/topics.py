@@ -12,6 +12,9 @@ MAX_MESSAGE_BYTES = 256 * 1_024
 FOR_EVER = "-1"
 A_WEEK = str(7 * 24 * 3_600 * 1_000)  # milliseconds: a doorbell nobody heard in a week is replaced by asking
 
+EXPIRING = frozenset({ProviderCalledBack.topic})
+"""Whose records go after a week, read or not: nothing is lost with them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -35,7 +38,7 @@ def topics(replication: int) -> tuple[Topic, ...]:
         "min.insync.replicas": str(max(1, replication - 1)),
     }
     flushed = {"flush.messages": "1"} if replication == 1 else {}
-    special = {JobRequested.topic: flushed, ProviderCalledBack.topic: {"retention.ms": A_WEEK}}
+    special = {JobRequested.topic: flushed} | {name: {"retention.ms": A_WEEK} for name in EXPIRING}
     facts = tuple(Topic(name, PARTITIONS, kept | special.get(name, {})) for name in FACTS)
     # A dead letter is the untouched record and a note: it needs more room than what it carries.
     return (*facts, Topic(DEAD_LETTERS, 3, kept | {"max.message.bytes": str(2 * MAX_MESSAGE_BYTES)}))

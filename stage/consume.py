@@ -17,6 +17,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 
 from schemas.events import Event
+from schemas.topics import EXPIRING
 from schemas.wire import Position, Record, UnreadableRecordError, dead_letter, decode
 from stage import offsets, outbox
 from stage.database import PASSING, Connection, Pool
@@ -153,7 +154,8 @@ class Consumer:
         if unchecked := places - self.following.keys():
             await self.check(unchecked)
         async with self._pool.acquire() as connection, connection.transaction():
-            sifted = sift(records, await offsets.lock(connection, places), self._holes)
+            stored = await offsets.lock(connection, places)
+            sifted = sift(records, stored, self._holes)
             heard, unreadable = _read(sifted.fresh)
             if heard:
                 await self._handle(connection, heard)
@@ -161,7 +163,8 @@ class Consumer:
                 await outbox.add(connection, unreadable)
             if sifted.next:
                 await offsets.move(connection, sifted.next)
-        self.following.update(sifted.next)
+        # Somebody else may have moved `next` on meanwhile, or taken a partition over.
+        self.following.update({place: at for place, at in (stored | sifted.next).items() if place in self.following})
         if heard or unreadable:
             self._heard()
         if sifted.jumped:
@@ -170,7 +173,8 @@ class Consumer:
     async def check(self, places: Iterable[Partition]) -> None:
         """Make sure that the log is the one that was read before, and continue where the database says.
 
-        Raises `LogReplacedError` when it is another cluster's, ends before or begins behind that place.
+        Raises `LogReplacedError` when it is another cluster's, ends before or begins behind that place. Where records
+        expire by themselves it may begin behind: reading goes on there.
         """
         async with self._checking:
             wanted = [TopicPartition(*place) for place in sorted(places)]
@@ -180,6 +184,13 @@ class Consumer:
                 known = await offsets.stored(connection, wanted)
                 new = {place: begins[place] for place in wanted if place not in known}
                 await offsets.begin(connection, new, cluster)
+                expired = {
+                    place: begins[TopicPartition(*place)] for place, (following, owner) in known.items()
+                    if place[0] in EXPIRING and owner == cluster and following < begins[TopicPartition(*place)]
+                }  # fmt: skip
+                await offsets.lock(connection, expired)
+                await offsets.move(connection, expired)
+                known |= {place: (begin, cluster) for place, begin in expired.items()}
             for place in wanted:
                 following, owner = known.get(place, (begins[place], cluster))
                 _refuse_another_log(place, following, begins[place], ends[place], owner, cluster)
@@ -198,6 +209,12 @@ class Consumer:
         A hole is believed only of the very offset that the log is asked for here, so nothing may come in between.
         """
         begins = await self._ends.beginnings(TopicPartition(*place) for place in jumped)
+        expired = {
+            place for place, at in jumped.items() if place[0] in EXPIRING and begins[TopicPartition(*place)] > at
+        }
+        if expired:
+            await self.check(expired)
+        jumped = {place: expected for place, expected in jumped.items() if place not in expired}
         for (topic, number), expected in jumped.items():
             place = TopicPartition(topic, number)
             if begins[place] > expected:

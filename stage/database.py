@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -19,6 +20,8 @@ else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
 
+Answer = TypeVar("Answer")
+
 PASSING = (
     OSError,
     TimeoutError,
@@ -29,6 +32,7 @@ PASSING = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, for as long as a failover takes
 )
 """Faults of PostgreSQL that waiting can cure. A wrong password or a missing table is not among them."""
 
@@ -39,6 +43,52 @@ SESSION = {
     # A stopped process must not hold its rows' locks for ever.
     "idle_in_transaction_session_timeout": "60000",
 }
+
+CLOSE_SECONDS = 3.0
+"""For PostgreSQL to say goodbye. A service that was told to stop has about ten seconds in all."""
+
+_given_up: set["asyncio.Task[Any]"] = set()  # the event loop itself keeps no task alive
+
+
+async def within(seconds: float, question: Coroutine[Any, Any, Answer]) -> Answer:
+    """The answer to `question`, or a `TimeoutError` after `seconds`, whatever PostgreSQL does.
+
+    The time for a connection counts. asyncpg's own `timeout` leaves it out, and what is cancelled by `asyncio.timeout`
+    goes on until PostgreSQL has confirmed it: up to half a minute while it is frozen. So here nobody waits for that.
+    """
+    asking = asyncio.create_task(question)
+    try:
+        await asyncio.wait((asking,), timeout=seconds)
+    finally:
+        if not asking.done():
+            _give_up(asking)
+    if not asking.done():
+        raise TimeoutError(f"PostgreSQL has not answered within {seconds:g} s")
+    return asking.result()
+
+
+def _give_up(asking: "asyncio.Task[Any]") -> None:
+    def forget(ended: "asyncio.Task[Any]") -> None:
+        _given_up.discard(ended)
+        if not ended.cancelled():
+            ended.exception()  # nobody wants to know, so that nobody is warned either
+
+    _given_up.add(asking)
+    asking.add_done_callback(forget)
+    asking.cancel()
+
+
+@asynccontextmanager
+async def closing(pool: Pool) -> AsyncIterator[Pool]:
+    """The pool, which is closed at the end: in order while PostgreSQL answers, otherwise without it."""
+    try:
+        yield pool
+    finally:
+        try:
+            await within(CLOSE_SECONDS, pool.close())
+        except PASSING as fault:
+            log.warning("PostgreSQL does not answer: its connections are cut", fault=type(fault).__name__)
+            pool.terminate()
 
 
 async def connect(url: str, *, schema: str, name: str, size: int = 4, tables: Sequence[str] = ("offsets",)) -> Pool:

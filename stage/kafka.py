@@ -50,14 +50,16 @@ async def _start(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
             delay = min(delay * 2, 5)
 
 
-async def publish(client: AIOKafkaProducer, records: Iterable[Record]) -> None:
+async def publish(
+    client: AIOKafkaProducer, records: Iterable[Record], *, timeout: float = PUBLISH_SECONDS
+) -> None:  # fmt: skip
     """Return once every record is acknowledged by all in-sync replicas.
 
     Raises `KafkaError` or `TimeoutError`: some of them may then be in the log nevertheless.
     """
     acks: list[asyncio.Future[object]] = []
     try:
-        async with asyncio.timeout(PUBLISH_SECONDS):
+        async with asyncio.timeout(timeout):
             for r in records:
                 ack = await client.send(r.topic, r.value, key=r.key, partition=r.partition, headers=list(r.headers))
                 acks.append(ack)

@@ -10,10 +10,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 
-async def _metrics(_: Request) -> Response:
+def exposition() -> Response:
+    """Everything that this process counts, as Prometheus reads it."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
+async def _metrics(_: Request) -> Response:
+    return exposition()
+
+
 def metrics_route() -> BaseRoute:
-    """Everything that this process counts."""
+    """`/metrics` for a port that only we can reach."""
     return Route("/metrics", _metrics)

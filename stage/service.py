@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from stage.heads import BoundedHeads
 from stage.metrics import metrics_route
 from stage.telemetry import get_logger
 
@@ -43,13 +42,17 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
         return JSONResponse({"status": "healthy"})
 
     async def ready(_: Request) -> JSONResponse:
-        answers = await asyncio.gather(*(_answer(check) for check in checks.values()))
-        parts = dict(zip(checks, answers, strict=True))
-        good = all(answer == "ok" for answer in answers)
+        good, parts = await readiness(checks)
         body = {"status": "ready" if good else "not ready", "checks": parts}
         return JSONResponse(body, status_code=200 if good else 503)
 
     return [Route("/health", live), Route("/health/ready", ready)]
+
+
+async def readiness(checks: Mapping[str, Check]) -> tuple[bool, dict[str, str]]:
+    """Whether everything answers within two seconds, and each check's answer: `ok`, or the kind of fault."""
+    answers = await asyncio.gather(*(_answer(check) for check in checks.values()))
+    return all(answer == "ok" for answer in answers), dict(zip(checks, answers, strict=True))
 
 
 async def _answer(check: Check) -> str:
@@ -67,13 +70,20 @@ def run_to_end(service: Coroutine[Any, Any, int]) -> NoReturn:
         raise SystemExit(runner.run(service))
 
 
-async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]) -> int:
-    """Serve `app` and run `loops` until SIGTERM or SIGINT. Returns the exit code: 0, or 1 when a loop failed."""
+async def serve(
+    name: str, app: Any, host: str, port: int, loops: Sequence[Loop], http: type[asyncio.Protocol] | None = None
+) -> int:
+    """Serve `app` and run `loops` until SIGTERM or SIGINT. Returns the exit code: 0, or 1 when a loop failed.
+
+    `http` speaks HTTP in place of uvicorn's own protocol.
+    """
     listening = _listen(name, host, port)  # before anything runs that would have to be stopped again
     stopping = asyncio.Event()
     for stop in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stop, stopping.set)
-    server = _Server(web_config(app))
+    config = uvicorn.Config(app, http=http or "auto", ws="none", log_config=None, access_log=False,
+                            server_header=False, lifespan="off", timeout_graceful_shutdown=5)  # fmt: skip
+    server = _Server(config)
     tasks = [asyncio.create_task(_named(loop, stopping), name=str(loop)) for loop in loops]
     web = asyncio.create_task(server.serve(sockets=[listening]))
     gc.collect()
@@ -90,14 +100,6 @@ async def serve(name: str, app: Any, host: str, port: int, loops: Sequence[Loop]
     if late:
         await asyncio.wait(late, timeout=1)
     return _exit_code([web, *tasks])
-
-
-def web_config(app: Any) -> uvicorn.Config:
-    """How an app is served."""
-    return uvicorn.Config(
-        app, http=BoundedHeads, log_config=None, access_log=False, server_header=False, lifespan="off",
-        timeout_graceful_shutdown=5,
-    )  # fmt: skip
 
 
 async def _named(loop: Loop, stopping: asyncio.Event) -> None:

@@ -47,5 +47,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 def _ending(log_format: str) -> list[Processor]:
     if log_format == "console":
-        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        # Plain: its own way to show an exception prints every variable on the way, prompts and keys included.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

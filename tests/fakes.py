@@ -1,6 +1,7 @@
 """Small stand-ins that remember what was asked of them."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -245,11 +246,11 @@ class Views(gateway.store.Store):
         self.made: frozenset[int] = frozenset()
         """Outputs that were generated, stored or not."""
 
-    async def job(self, job_id: UUID, tenant: str) -> Job | None:
+    async def job(self, job_id: UUID, tenant: str) -> Any:
         self._order.append("job")
         return self._look(job_id, tenant)
 
-    async def job_and_next(self, job_id: UUID, tenant: str, partition: int) -> tuple[Job | None, int]:
+    async def job_and_next(self, job_id: UUID, tenant: str, partition: int) -> tuple[Any, int]:
         self._order.append("job and next")
         return self._look(job_id, tenant), self._following
 
@@ -267,11 +268,24 @@ class Views(gateway.store.Store):
     async def made_outputs(self, job_id: UUID) -> frozenset[int]:
         return self.made
 
-    def _look(self, job_id: UUID, tenant: str) -> Job | None:
+    def _look(self, job_id: UUID, tenant: str) -> Any:
         self.asked.append((job_id, tenant))
         if self._fault:
             raise self._fault
-        return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        job = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        return None if job is None else row_of(job)
+
+
+def row_of(job: Job) -> Any:
+    """The row of the ledger's views that shows this job. An output that was removed is told by its revision."""
+    known = job.model_dump(exclude={"created_at", "done", "media", "input", "metadata"})
+    linked = {"presigned_media_url", "url_expires_at", "content_url", "removed"}
+    outputs = [
+        media.model_dump(mode="json", exclude=linked) | {"revision": 0 if media.removed else job.revision}
+        for media in job.media
+    ]
+    written = {"input": json.dumps(job.input), "metadata": json.dumps(job.metadata), "outputs": json.dumps(outputs)}
+    return known | written | {"requested_at": job.created_at, "removed_revision": 0}
 
 
 class Keys(gateway.key_store.KeyStore):
@@ -335,6 +349,9 @@ class Links(Signer):
 
     def __init__(self) -> None:
         pass
+
+    def window(self) -> datetime:
+        return datetime(2026, 1, 12, 12, tzinfo=UTC)
 
     def link(self, key: str) -> tuple[str, datetime]:
         return f"https://media/{key}", datetime(2026, 1, 12, 13, tzinfo=UTC)

@@ -83,9 +83,18 @@ class Store:
 
     async def add_again(self, connection: Connection, retries: Sequence[RetryRequested], at: datetime) -> None:
         """Add what retries store again. What there is to store is looked for when it is claimed; a repeat adds
-        nothing.
+        nothing. Of two that ask for one revision the first in the log counts, as it does for the ledger and generator.
         """
-        asked = [(retry, redo.index) for retry in retries for redo in retry.outputs if redo.start == "store"]
+        first = {(retry.job_id, retry.revision): retry for retry in reversed(retries)}
+        new = await connection.fetch(
+            """
+            INSERT INTO retries (job_id, revision) SELECT * FROM unnest($1::uuid[], $2::int[])
+            ON CONFLICT DO NOTHING RETURNING job_id, revision
+            """,
+            *map(list, zip(*first, strict=True)),
+        )
+        counted = [first[row["job_id"], row["revision"]] for row in new]
+        asked = [(retry, redo.index) for retry in counted for redo in retry.outputs if redo.start == "store"]
         await connection.execute(
             """
             INSERT INTO uploads (job_id, revision, index, tenant, source, fetch_by, state, attempt, fence, since,

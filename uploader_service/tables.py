@@ -99,6 +99,15 @@ class RemovalRow(Base, table=True):
     revision: int
 
 
+class RetryRow(Base, table=True):
+    """A revision that a retry has asked for: another retry of the same one adds nothing."""
+
+    __tablename__ = "retries"
+
+    job_id: UUID = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+
+
 class DeletionRow(Base, table=True):
     """Something in the bucket that has to go: one staged object, or a job's outputs up to a revision."""
 

@@ -14,7 +14,7 @@ import click
 from sqlalchemy.engine import make_url
 
 from bench import place
-from bench.many_jobs import TENANT, fill, job_number
+from bench.many_jobs import TENANT, fill, job_number, stored_jobs
 from bench.place import NoFigureError
 from bench.report import Figure, Goal, Report
 from bench.running import as_a_service_collects, json_option, rounds_option, run, say
@@ -87,7 +87,7 @@ class Reads:
         times, dice = Times(), random.Random(jobs)  # noqa: S311 - which jobs are read is no secret
         for number in range(rounds + 1):
             say(f"reading among {jobs:,} jobs, round {number} of {rounds}")
-            asked = [job_number(each) for each in dice.choices(_tenants(jobs), k=reads)]
+            asked = [job_number(each) for each in dice.choices(stored_jobs(jobs), k=reads)]
             times.http.append([await _timed(self._get, each) for each in asked])
             times.sql.append([await _timed(self._select, each) for each in asked])
         return Times(times.http[1:], times.sql[1:])
@@ -130,11 +130,6 @@ def figures(few: Times, many: Times) -> Iterator[Figure]:
 def percentile(times: Sequence[float], rank: int) -> float:
     """The time that so many of a hundred reads do not exceed."""
     return sorted(times)[max(0, -(-len(times) * rank // 100) - 1)]
-
-
-def _tenants(jobs: int) -> list[int]:
-    """Numbers of the tenant's jobs that are stored."""
-    return [number for number in range(1, jobs - 199) if number % 10 != 9 and number % 1_000]
 
 
 async def _timed(read: Callable[[UUID], Awaitable[None]], job_id: UUID) -> float:

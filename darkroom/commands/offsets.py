@@ -10,14 +10,14 @@ import click
 from darkroom.commands.examples import examples
 from darkroom.commands.local import home_option
 from darkroom.operators import NothingChanged, as_json, kafka_settings, table, told, with_tables
-from darkroom.steps import WITH_TABLES
+from darkroom.steps import STAGES
 
 if TYPE_CHECKING:
     from stage.database import Pool
     from stage.settings import KafkaSettings
     from stage.sift import Partition
 
-SERVICE = click.Choice(WITH_TABLES)
+SERVICE = click.Choice(STAGES)
 ANSWER_WITHIN = 15.0  # seconds
 
 
@@ -46,7 +46,7 @@ def show(environ: dict[str, str], services: tuple[str, ...], in_json: bool, home
     """
     access = kafka_settings(environ, home)
     rows = []
-    for service in services or WITH_TABLES:
+    for service in services or STAGES:
 
         async def look(pool: "Pool") -> "tuple[dict[Partition, int], dict[Partition, int]]":
             from schemas.events import FACTS

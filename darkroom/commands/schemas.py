@@ -1,4 +1,4 @@
-"""`darkroom schemas`: the facts' published schemas, for who changes a fact."""
+"""`darkroom schemas`: what is published of the facts and of the HTTP API, for who changes them."""
 
 import click
 
@@ -7,18 +7,18 @@ from darkroom.commands.examples import examples
 
 @click.group(
     epilog=examples(
-        "darkroom schemas write      after a change of schemas/events.py",
+        "darkroom schemas write      after a change of schemas/events.py or of a route",
         "darkroom schemas check      fails when that was forgotten, or when the change breaks a reader",
         "darkroom schemas release    when a version of Darkroom is released",
     )
 )
 def schemas() -> None:
-    """Write and check the JSON Schemas of the facts and the AsyncAPI document. Needs a working copy of Darkroom."""
+    """Write and check JSON Schemas, AsyncAPI and OpenAPI documents. Needs a working copy of Darkroom."""
 
 
 @schemas.command()
 def write() -> None:
-    """Write schemas/json and schemas/asyncapi.json anew from the classes in schemas/events.py."""
+    """Write schemas/json, schemas/asyncapi.json and schemas/openapi.json anew from the classes and routes."""
     from darkroom import contract
 
     changed = contract.write()
@@ -29,13 +29,13 @@ def write() -> None:
 
 @schemas.command()
 def check() -> None:
-    """Fail when the files differ from the classes, or a change breaks a reader without raising the version."""
+    """Fail when the files differ from the code, or a change breaks a reader without raising the version."""
     from darkroom import contract
 
     faults = [f"{path.name} does not say what the classes say: run `make schemas`" for path in contract.outdated()]
     faults += [f"{found}: raise `v` and add an upcaster, or leave it as it was" for found in contract.broken()]
     _refuse(faults)
-    click.echo("The schemas are what the classes say, and break nobody.")
+    click.echo("The documents are what the code says, and break nobody.")
 
 
 @schemas.command()

@@ -13,6 +13,7 @@ JSON_SCHEMAS = HERE / "json"
 RELEASED = HERE / "released"
 """What the last release published. `darkroom schemas release` brings it up to date, and nobody else touches it."""
 ASYNCAPI = HERE / "asyncapi.json"
+OPENAPI = HERE / "openapi.json"
 
 
 def today() -> dict[str, Schema]:

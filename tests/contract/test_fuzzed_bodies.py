@@ -50,7 +50,7 @@ GATEWAY = httpx.ASGITransport(app=an_app(LOG), raise_app_exceptions=False)
 async def sent(body: bytes, headers: dict[str, str] | None = None) -> tuple[httpx.Response, list[Any]]:
     """The answer, and what was said of the job if it was accepted."""
     LOG.records.clear()
-    async with httpx.AsyncClient(transport=GATEWAY, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=GATEWAY, base_url="http://localhost") as client:
         answer = await client.post("/api/v1/generate", content=body, headers=JSON if headers is None else headers)
     return answer, [json.loads(record.value or b"") for record in LOG.records]
 
@@ -206,7 +206,7 @@ async def answered(port: int, request: bytes, *, breaks_off: bool = True) -> byt
         writer.close()
 
 
-HEAD = b"POST /api/v1/generate HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nConnection: close\r\n"
+HEAD = b"POST /api/v1/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 

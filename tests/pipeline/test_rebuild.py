@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -59,9 +59,10 @@ class Readers:
 @asynccontextmanager
 async def load(pipeline: Pipeline, ids: list[UUID], **ask: Any) -> AsyncIterator[None]:
     """One job after the other is submitted within the block, and noted in `ids`."""
+    over = asyncio.Event()  # a task that is cancelled might have submitted what it cannot note any more
 
     async def submit() -> None:
-        while True:
+        while not over.is_set():
             ids.append(await pipeline.submit(prompt=f"a dune {len(ids)}", **ask))
             await asyncio.sleep(0.05)
 
@@ -69,9 +70,8 @@ async def load(pipeline: Pipeline, ids: list[UUID], **ask: Any) -> AsyncIterator
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        over.set()
+        await task
 
 
 async def test_a_check_and_a_rebuild_under_load_are_noticed_by_nobody(pipeline: Pipeline) -> None:

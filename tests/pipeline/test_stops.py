@@ -104,14 +104,7 @@ async def test_a_log_that_was_cut_before_it_was_read_stops_the_reader(
     servers: Stack, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     cluster = await one_run(servers, admin)
-    key = str(uuid4()).encode()
-    place = TopicPartition("media.generated", partition_of(key))
-    for _ in range(3):
-        await produce(servers, place.topic, key, b"not a fact")
-    kafka = AIOKafkaAdminClient(bootstrap_servers=servers.environ["KAFKA_BOOTSTRAP_SERVERS"])
-    await kafka.start()
-    await kafka.delete_records({place: RecordsToDelete(before_offset=2)})
-    await kafka.close()
+    place = await cut(servers, "media.generated")
     await admin.execute("INSERT INTO uploader.offsets VALUES ($1, $2, 0, $3)", *place, cluster)
 
     code, said = await ran("uploader", servers)
@@ -120,8 +113,38 @@ async def test_a_log_that_was_cut_before_it_was_read_stops_the_reader(
     assert f"media.generated-{place.partition} begins at 2, but only up to 0 was read: records are lost" in said
 
 
-async def one_run(stack: Stack, admin: "asyncpg.Connection[asyncpg.Record]") -> str:
-    """The id of this cluster, as a reader that ran once has written it down; its offsets are forgotten again."""
+async def test_doorbells_that_expired_unheard_stop_nobody(
+    servers: Stack, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await one_run(servers, admin)
+    place = await cut(servers, "provider.called_back")
+    await admin.execute(
+        "UPDATE generator.offsets SET next = 0 WHERE topic = $1 AND partition = $2", place.topic, place.partition
+    )
+
+    read = f"SELECT next = 3 FROM generator.offsets WHERE topic = '{place.topic}' AND partition = {place.partition}"
+
+    await one_run(servers, admin, read)
+
+
+async def cut(servers: Stack, topic: str) -> TopicPartition:
+    """Three records that nobody can read, of which the first two are gone: where they lie."""
+    key = str(uuid4()).encode()
+    place = TopicPartition(topic, partition_of(key))
+    for _ in range(3):
+        await produce(servers, place.topic, key, b"not a fact")
+    kafka = AIOKafkaAdminClient(bootstrap_servers=servers.environ["KAFKA_BOOTSTRAP_SERVERS"])
+    await kafka.start()
+    await kafka.delete_records({place: RecordsToDelete(before_offset=2)})
+    await kafka.close()
+    return place
+
+
+BEGUN = "SELECT count(*) > 0 FROM generator.offsets"
+
+
+async def one_run(stack: Stack, admin: "asyncpg.Connection[asyncpg.Record]", holds: str = BEGUN) -> str:
+    """The id of this cluster, as a generator has written it down that ran until this holds."""
     port = claim("generator", None)
     environ = {**stack.environ, "GENERATOR_PORT": str(port)}
     process = await asyncio.create_subprocess_exec(
@@ -129,9 +152,9 @@ async def one_run(stack: Stack, admin: "asyncpg.Connection[asyncpg.Record]") -> 
     )
 
     async def written() -> bool:
-        return bool(await admin.fetchval("SELECT count(*) FROM generator.offsets"))
+        return bool(await admin.fetchval(holds))
 
-    await until(written, 30, "the generator to begin")
+    await until(written, 30, holds)
     cluster = await admin.fetchval("SELECT cluster_id FROM generator.offsets LIMIT 1")
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 15) == 0

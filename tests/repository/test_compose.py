@@ -178,6 +178,13 @@ def test_ports_are_published_on_loopback_only() -> None:
     assert [place for place in published() if not place.startswith("127.0.0.1:")] == []
 
 
+def test_what_asks_for_no_key_is_published_nowhere() -> None:
+    behind = {target.partition(":")[0] for target in published().values()}
+
+    # Metrics and health of the stages, Kafka and PostgreSQL's tables: whoever reaches them is let in.
+    assert behind & {"generator", "uploader", "ledger", "postgres"} == set()
+
+
 def test_uploaders_may_fetch_from_the_fake_provider() -> None:
     assert environment("uploader")["UPLOADER_ALLOWED_PRIVATE"] == places("generator")["GENERATOR_PUBLIC_URL"]
 

@@ -124,12 +124,12 @@ async def test_anothers_jobs_are_in_no_list(gateway: Keyed, stranger: NewKey, jo
 async def test_a_key_without_the_scope_is_refused_on_every_route(
     gateway: Keyed, doors: Operations, owner: NewKey, job_id: str
 ) -> None:
-    """What only looks wants `read`, what changes something wants `submit`, and neither contains the other."""
+    """What looks wants `read`, what changes something `submit`, figures `operate`: none contains another."""
     others = {
         needed: await a_key(doors, owner.tenant, [scope for scope in Scope if scope is not needed]) for needed in Scope
     }
     for method, path in guarded(gateway):
-        needed = Scope.READ if method == "GET" else Scope.SUBMIT
+        needed = Scope.OPERATE if path == "/metrics" else Scope.READ if method == "GET" else Scope.SUBMIT
         answer = await ask(gateway, method, path, job_id, **bearing(others[needed]))
 
         assert answer.status_code == 403, (method, path)

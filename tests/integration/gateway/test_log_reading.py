@@ -44,7 +44,7 @@ async def test_records_that_lie_far_apart_are_found_in_time(reader: LogReader) -
     ]
 
     async with asyncio.timeout(READ_SECONDS):
-        found = await reader.read(wanted)
+        found = await reader.read(wanted, "acme")
 
     assert {place: record.value for place, record in found.items()} == {
         place: f"{place.topic}/{place.offset}".encode() for place in wanted
@@ -57,9 +57,9 @@ async def test_what_is_beyond_the_end_or_in_an_empty_partition_is_left_out(reade
     there = Position("media.stored", PARTITION, 7)
     nowhere = [Position("media.stored", PARTITION, RECORDS), Position("media.stored", PARTITION + 1, 0)]
 
-    assert set(await reader.read([there, *nowhere])) == {there}
-    assert await reader.read(nowhere) == {}
-    assert await reader.read([]) == {}
+    assert set(await reader.read([there, *nowhere], "acme")) == {there}
+    assert await reader.read(nowhere, "acme") == {}
+    assert await reader.read([], "acme") == {}
 
 
 async def test_what_retention_took_is_left_out(reader: LogReader, log: Stack) -> None:
@@ -69,8 +69,8 @@ async def test_what_retention_took_is_left_out(reader: LogReader, log: Stack) ->
     await admin.close()
     gone, there = Position("upload.failed", PARTITION, 99), Position("upload.failed", PARTITION, 100)
 
-    assert set(await reader.read([gone, there])) == {there}
-    assert await reader.read([gone]) == {}
+    assert set(await reader.read([gone, there], "acme")) == {there}
+    assert await reader.read([gone], "acme") == {}
 
 
 async def test_a_partition_that_retention_has_emptied_has_nothing_to_wait_for(
@@ -84,21 +84,36 @@ async def test_a_partition_that_retention_has_emptied_has_nothing_to_wait_for(
     await admin.delete_records({place: RecordsToDelete(before_offset=1)})
     await admin.close()
 
-    assert await reader.read([Position(place.topic, place.partition, 0)]) == {}
+    assert await reader.read([Position(place.topic, place.partition, 0)], "acme") == {}
 
 
 async def test_callers_wait_for_one_another_and_all_are_answered(reader: LogReader, log: Stack) -> None:
     asked = [Position("media.stored", PARTITION, number * 1_000) for number in range(12)]
 
-    found = await asyncio.gather(*(reader.read([place]) for place in asked))
+    found = await asyncio.gather(*(reader.read([place], f"tenant-{number % 3}") for number, place in enumerate(asked)))
 
     assert [set(each) for each in found] == [{place} for place in asked]
+
+
+async def test_a_tenant_that_reads_very_much_keeps_nobody_else_waiting(reader: LogReader, log: Stack) -> None:
+    places = [Position("media.stored", PARTITION, number * 700) for number in range(25)]
+    greedy = [asyncio.create_task(reader.read([place], "greedy")) for place in places]
+    await asyncio.sleep(0)  # all of them stand in the queue now
+
+    found = await reader.read(places[:1], "modest")
+    served = sum(task.done() for task in greedy)
+    for task in greedy:
+        task.cancel()
+    await asyncio.wait(greedy)
+
+    assert set(found) == set(places[:1])
+    assert served <= len(greedy) // 2
 
 
 async def test_without_kafka_nothing_is_said_to_be_gone(reader: LogReader, log: Stack) -> None:
     await log.stop("kafka")
     try:
         with pytest.raises((KafkaError, TimeoutError)):
-            await reader.read([Position("media.stored", PARTITION, 0)])
+            await reader.read([Position("media.stored", PARTITION, 0)], "acme")
     finally:
         await log.start("kafka")

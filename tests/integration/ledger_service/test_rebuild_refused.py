@@ -97,6 +97,20 @@ async def test_tables_of_another_release_are_left_as_they_are(servers: Stack) ->
         await ledger.pool.execute("ALTER TABLE outputs DROP mood, ALTER submitted_attempt TYPE int")
 
 
+async def test_an_index_or_a_constraint_that_the_swap_would_lose_is_named(servers: Stack) -> None:
+    async with SmallLedger.open(servers) as ledger:
+        await ledger.say(*all_sorts_of_jobs(7))
+        await ledger.read()
+        await ledger.pool.execute("CREATE INDEX by_hand ON jobs (completed_at)")
+        await ledger.pool.execute("ALTER TABLE attempts ADD CONSTRAINT cheap CHECK (cost_units < 1000)")
+
+        with pytest.raises(CannotRebuildError, match=r"another release: attempts\.cheap, jobs\.by_hand"):
+            await ledger.rebuild()
+
+        await ledger.pool.execute("DROP INDEX by_hand")
+        await ledger.pool.execute("ALTER TABLE attempts DROP CONSTRAINT cheap")
+
+
 # The last one: what was cut stays cut.
 async def test_a_log_that_was_cut_replaces_nothing(servers: Stack) -> None:
     async with SmallLedger.open(servers) as ledger:

@@ -30,7 +30,7 @@ async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The uploader's tables, empty."""
     async with await new_pool(database, schema=SCHEMA, name="test", size=4) as pool:
-        await pool.execute("TRUNCATE uploads, removals, deletions, outbox RESTART IDENTITY")
+        await pool.execute("TRUNCATE uploads, retries, removals, deletions, outbox RESTART IDENTITY")
         yield pool
 
 

@@ -209,3 +209,17 @@ async def test_staged_objects_that_nobody_took_are_deleted_by_age_and_no_outputs
     await uploader.upkeep.sweep_bucket()
 
     assert sorted(desk.objects.there) == ["jobs/0d0/old", "staged/young"]
+
+
+async def test_of_two_retries_that_ask_for_one_revision_the_first_counts(desk: Desk) -> None:
+    uploader = await desk.instance()
+    await uploader.hears(a_generated_output(index=0), a_generated_output(index=1))
+    await uploader.fetches()
+    said = len(await desk.said())
+
+    await uploader.hears(stored_again(index=0), stored_again(index=1))
+    await uploader.hears(stored_again(index=1), stored_again(index=0))
+    for _ in range(2):  # what there is to store is looked for first
+        await uploader.fetches()
+
+    assert [(fact["index"], fact["revision"]) for fact in (await desk.facts())[said:]] == [(0, 2)]

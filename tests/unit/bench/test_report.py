@@ -39,6 +39,17 @@ def test_a_goal_is_not_met_by_rounding() -> None:
     assert a_report(0.79999).line()["goal_met"] is False
 
 
+def test_a_row_about_two_things_has_two_goals() -> None:
+    figures = [Figure("in", "", [0.9]), Figure("out", "", [0.7])]
+    report = Report("both", "", {}, figures, also=[Goal("in", 0.8), Goal("out", 0.8)])
+
+    assert [goal["met"] for goal in report.line()["also"]] == [True, False]
+    assert list(report.lines())[-2:] == [
+        "goal: in at least 0.8: met, with 0.9",
+        "goal: out at least 0.8: MISSED, with 0.7",
+    ]
+
+
 def test_the_table_has_a_row_for_each_figure() -> None:
     lines = list(a_report(0.7, 0.9, 0.85).lines())
 

@@ -10,16 +10,17 @@ from gateway.app import build
 from gateway.asks import Asks
 from gateway.callers import Door, OpenDoor
 from gateway.control import control
+from gateway.health import health_routes
 from gateway.job_status import job_status
 from gateway.jobs import jobs
 from gateway.limit_headers import LimitHeaders
 from gateway.limit_store import LimitStore
 from gateway.limiter import Limiter
+from gateway.middleware import wrapped
 from gateway.models import models_routes
 from gateway.publisher import Publisher
 from gateway.queue_limit import QueueLimit
 from gateway.quotes import Quotes
-from gateway.request_id import RequestIds
 from gateway.reuse import KnownRequests
 from gateway.routes import api
 from gateway.signing import Signer
@@ -27,7 +28,6 @@ from gateway.status import StatusReader
 from gateway.waiting import Watcher
 from schemas.catalogue import ModelCard, catalogue, maker_of
 from schemas.clock import utc_now
-from stage.service import health_routes
 from tests.fakes import Ends, Links, Log, Tail, Views
 from tests.unit.gateway.buckets import Buckets
 
@@ -54,9 +54,9 @@ async def calling(  # noqa: PLR0913 - each stands in for a part
     routers = [api(publisher, KnownRequests(store), queue, asks, quotes, utc_now), job_status(reader, watcher)]
     routers += [models_routes(models), jobs(publisher, reader, signer or Links(), utc_now)]
     routers += [control(publisher, reader, store, utc_now)]
-    app = RequestIds(LimitHeaders(build(routers, health_routes({}), door or OpenDoor(), limiter)))
+    app = wrapped(LimitHeaders(build(routers, health_routes({}), door or OpenDoor(), limiter)))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         watching = asyncio.create_task(watcher.run(stopping))
         yield client
         stopping.set()

@@ -63,6 +63,34 @@ async def test_a_job_that_is_over_is_shown_and_nothing_is_said() -> None:
     assert log.records == []
 
 
+async def test_a_retry_can_be_cancelled_before_the_ledger_has_heard_of_it() -> None:
+    log = Log()
+    async with calling(log, Views(PARTIAL)) as client:
+        retried = await client.post(f"/api/v1/jobs/{JOB}/retry", json={"revision": 1, "confirm_cost": True})
+        cancelled = await client.post(retried.json()["links"]["cancel"])
+
+    _, fact = said(log)
+    assert cancelled.status_code == 202
+    assert (type(fact), fact.revision) == (CancelRequested, 2)
+
+
+@pytest.mark.parametrize(
+    ("job", "revision", "status", "cancels"),
+    [(PARTIAL, 1, 200, 0), (RUNNING, 1, 202, 1), (PARTIAL, 3, 409, 0), (RUNNING, 2, 409, 0), (PARTIAL, 0, 422, 0),
+     (RUNNING.model_copy(update={"revision": 2}), 1, 409, 0)],
+    ids=str,
+)  # fmt: skip
+async def test_only_a_revision_that_may_be_running_is_cancelled(
+    job: Job, revision: int, status: int, cancels: int
+) -> None:
+    log = Log()
+    async with calling(log, Views(job)) as client:
+        answer = await client.post(f"/api/v1/jobs/{JOB}/cancel?revision={revision}")
+
+    assert answer.status_code == status
+    assert len(log.records) == cancels
+
+
 async def test_a_retry_is_the_next_revision_and_says_what_it_does() -> None:
     log = Log()
     async with calling(log, Views(PARTIAL)) as client:
@@ -97,6 +125,7 @@ async def test_one_retry_asked_for_twice_says_one_fact() -> None:
         (PARTIAL, {"revision": 1, "outputs": [{"index": 7}]}, (404, "no-such-output")),
         (PARTIAL, {"revision": 1, "outputs": [{"index": 1, "from": "store"}]}, (422, "invalid-input")),
         (PARTIAL, {"revision": 1, "outputs": []}, (422, "invalid-input")),
+        (PARTIAL, {"revision": 1, "outputs": [{"index": 0}, {"index": 0}]}, (422, "invalid-input")),
         (PARTIAL, {"revision": 1, "outputs": [{"index": 1, "from": "thin air"}]}, (422, "invalid-input")),
         (PARTIAL, {"revision": 0}, (422, "invalid-input")),
         (PARTIAL, {"revision": 1, "confirm": True}, (422, "invalid-input")),

@@ -41,6 +41,12 @@ class Entrance:
         """Whom a key lets in."""
         return await (door or self.door).admit(Headers({"Authorization": f"Bearer {key}"}))
 
+    async def answered(self) -> None:
+        """Return when PostgreSQL has been asked all there was to ask."""
+        asking = self.door._memory._asking
+        if asking is not None:
+            await asyncio.wait_for(asyncio.shield(asking), 1)
+
     async def refused(self, key: str = KEY) -> Problem:
         """Why a key does not."""
         with pytest.raises(Problem) as problem:
@@ -159,11 +165,15 @@ async def test_without_postgresql_a_key_seen_within_the_hour_opens_and_no_reques
     assert await entrance.let_in() == ACME
     entrance.keys.fault = ConnectionRefusedError()
 
-    for entrance.seconds in (20.0, 20.5, 600.0, HOUR - 1):
+    for began in (20.0, 600.0, HOUR - 10):  # after a quiet time the first request asks
+        entrance.seconds = began
         assert await entrance.let_in() == ACME
-        entrance.keys.open.clear()  # after the first no request waits for an answer
+        entrance.keys.open.clear()  # from here on whoever waits for an answer waits for ever
+        for entrance.seconds in (began + 0.5, began + 1.5, began + 4.5):
+            assert await asyncio.wait_for(entrance.let_in(), 1) == ACME
+        entrance.keys.open.set()
+        await entrance.answered()
 
-    entrance.keys.open.set()
     entrance.seconds = HOUR + 1
     refused = await entrance.refused()
     assert (refused.status, refused.kind) == (503, "unavailable")
@@ -190,10 +200,21 @@ async def test_a_revocation_is_seen_once_postgresql_is_back(entrance: Entrance) 
     entrance.keys.fault, entrance.keys.keys[hash_of(KEY)] = None, replace(GOOD, revoked=True)
     entrance.seconds = 62
     await entrance.let_in()  # has it looked up beside the request
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await entrance.answered()
 
     assert (await entrance.refused()).status == 401
+
+
+async def test_what_postgresql_once_left_unanswered_opens_no_door_after_a_quiet_time(entrance: Entrance) -> None:
+    assert await entrance.let_in() == ACME
+    entrance.keys.fault = ConnectionRefusedError()
+    entrance.seconds = 20
+    assert await entrance.let_in() == ACME
+    entrance.keys.fault, entrance.keys.keys[hash_of(KEY)] = None, replace(GOOD, revoked=True)
+
+    entrance.seconds = 3_000
+
+    assert {problem.status for problem in await asyncio.gather(*(entrance.refused() for _ in range(20)))} == {401}
 
 
 async def test_a_new_key_opens_once_postgresql_is_back(entrance: Entrance) -> None:
@@ -241,6 +262,24 @@ async def test_a_flood_of_made_up_keys_is_a_few_questions_and_drives_out_nobody(
     assert statuses == {401, 503}
     assert len(entrance.keys.asked) <= 3
     assert all(len(question) <= MOST_WAITING for question in entrance.keys.asked)
+
+
+async def test_a_flood_of_made_up_keys_keeps_no_revoked_key_open(entrance: Entrance) -> None:
+    assert await entrance.let_in() == ACME
+    entrance.keys.keys[hash_of(KEY)] = replace(GOOD, revoked=True)
+    entrance.seconds = 40
+    entrance.keys.open.clear()
+    first = asyncio.create_task(entrance.refused(new_key("test")))  # is asked for, so that the next ones wait
+    await asyncio.sleep(0.01)
+    flood = [asyncio.create_task(entrance.refused(new_key("test"))) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+
+    revoked = asyncio.create_task(entrance.refused())
+    await asyncio.sleep(0)
+    entrance.keys.open.set()
+
+    assert (await revoked).status == 401
+    await asyncio.gather(first, *flood)
 
 
 async def test_strangers_are_remembered_for_a_moment_and_never_too_many_of_them(entrance: Entrance) -> None:

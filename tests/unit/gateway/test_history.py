@@ -79,9 +79,10 @@ class Shelf(LogReader):
     def __init__(self, records: dict[Position, LogRecord], fault: Exception | None = None) -> None:
         self._records, self._fault = records, fault
         self.asked: list[Position] = []
+        self.tenant = ""
 
-    async def read(self, positions: Iterable[Position]) -> dict[Position, LogRecord]:
-        self.asked = list(positions)
+    async def read(self, positions: Iterable[Position], tenant: str) -> dict[Position, LogRecord]:
+        self.asked, self.tenant = list(positions), tenant
         if self._fault:
             raise self._fault
         return {place: self._records[place] for place in self.asked if place in self._records}
@@ -92,7 +93,7 @@ async def asking(books: Books, shelf: Shelf) -> AsyncIterator[httpx.AsyncClient]
     reader = StatusReader(books, Ends(0), Tail(), Links())
     app = RequestIds(build([history(reader, books, shelf)], health_routes({}), OpenDoor()))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 
@@ -109,9 +110,11 @@ PATH = f"/api/v1/jobs/{JOB}/history"
 async def test_every_fact_is_shown_at_its_place_with_who_said_it_and_what() -> None:
     submission = a_submission(occurred_at=later(1))
     facts, records = written(a_request(), submission)
-    async with asking(Books(JOB_SHOWN, facts), Shelf(records)) as client:
+    shelf = Shelf(records)
+    async with asking(Books(JOB_SHOWN, facts), shelf) as client:
         answer = (await client.get(PATH)).json()
 
+    assert shelf.tenant == "dev"
     assert answer["facts"][1] == {
         "topic": "generation.submitted", "partition": facts[1].place.partition, "offset": 1,
         "event_id": str(submission.event_id), "type": "generation.submitted", "version": 1,

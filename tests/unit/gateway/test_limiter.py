@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from gateway.callers import DEVELOPER, Limits
@@ -120,6 +121,19 @@ async def test_a_database_that_is_back_is_asked_again() -> None:
 
     assert len(buckets.asked) > asked
     assert buckets.buckets["key key_1"].tokens < 1
+
+
+async def test_a_database_that_refuses_to_count_holds_back_nobody_and_ends_nothing() -> None:
+    clock, stopping = Clock(), asyncio.Event()
+    buckets = Buckets(clock)
+    limiter = Limiter(buckets, 60, clock)
+    await let_in(limiter, 2)
+    await asyncio.gather(*(limiter.admit(ACME) for _ in range(2)))
+    buckets.fault = asyncpg.InsufficientPrivilegeError()
+    stopping.set()
+
+    assert await let_in(limiter, 10) == 10
+    await limiter.run(stopping)
 
 
 async def test_a_bug_in_a_question_is_not_taken_for_an_outage() -> None:

@@ -47,7 +47,7 @@ class Lists(Views):
 async def asking(lists: Lists) -> AsyncIterator[httpx.AsyncClient]:
     app = RequestIds(build([listing(lists)], health_routes({}), OpenDoor()))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

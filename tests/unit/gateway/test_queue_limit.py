@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from gateway.callers import DEVELOPER, Limits
@@ -81,9 +82,10 @@ async def test_an_old_count_that_lets_in_is_renewed_beside_the_request() -> None
         await queue.admit(DEVELOPER, None)
 
 
-async def test_without_the_job_store_every_job_is_let_in() -> None:
+@pytest.mark.parametrize("fault", [ConnectionRefusedError(), asyncpg.InsufficientPrivilegeError()])
+async def test_without_the_job_store_every_job_is_let_in(fault: Exception) -> None:
     buckets = Buckets(waiting=10)
-    buckets.fault = ConnectionRefusedError()
+    buckets.fault = fault
     queue = QueueLimit(buckets, 3)
 
     for _ in range(10):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tests.builders import JOB, NOON, a_request, later
 from tests.fakes import Log, Views
 from tests.unit.gateway.http import calling
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ASK = {"model": "m", "prompt": "a city", "input": {"steps": 4}, "metadata": {"order": "A-17"}}
 
 
@@ -48,6 +50,45 @@ async def test_another_request_under_a_known_key_is_refused_and_not_published(ch
 
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:darkroom:problem:idempotency-key-reuse")
     assert log.records == []
+
+
+async def test_a_job_that_was_accepted_is_the_same_job_after_its_deadline() -> None:
+    answer = await submit(Views(a_job(deadline=LONG_AGO)), Log(), deadline=LONG_AGO.isoformat())
+
+    assert answer.status_code == 202
+
+
+async def test_a_new_job_whose_deadline_has_passed_is_refused_under_a_key_too() -> None:
+    log = Log()
+
+    answer = await submit(Views(), log, deadline=LONG_AGO.isoformat())
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:darkroom:problem:invalid-input")
+    assert log.records == []
+
+
+async def test_while_nobody_can_say_whether_a_late_job_was_accepted_it_is_not_said_to_be_wrong() -> None:
+    log = Log()
+
+    answer = await submit(Views(fault=ConnectionRefusedError()), log, deadline=LONG_AGO.isoformat())
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:darkroom:problem:unavailable")
+    assert answer.headers["Idempotency-Key"] == "order-1"
+    assert log.records == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"), [(1e23, 10**23), (10**23, 1e23), ([{"a": -1.5e300}], [{"a": -15 * 10**299}]), (2.0, 2)], ids=str
+)
+async def test_a_number_is_the_same_however_the_job_store_writes_it(asked: Any, kept: Any) -> None:
+    assert (await submit(Views(a_job(input={"scale": kept})), Log(), input={"scale": asked})).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"), [(1e23, 10**23 + 10**8), (1.5, 1), ([1], [1, 1]), ({"a": 1}, {"b": 1}), (1.0, 10**320)], ids=repr
+)
+async def test_another_number_is_another_request(asked: Any, kept: Any) -> None:
+    assert (await submit(Views(a_job(input={"scale": kept})), Log(), input={"scale": asked})).status_code == 422
 
 
 async def test_what_was_removed_from_a_request_is_not_compared() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.app import asks_of
+from gateway.hosts import names_in
 from gateway.settings import Settings
 from stage.settings import load
 
@@ -110,3 +111,39 @@ def test_a_signing_secret_may_be_as_the_provider_gives_it_or_missing(secret: str
 def test_a_signing_secret_that_could_verify_nothing_is_refused_at_the_start(secret: str) -> None:
     with pytest.raises(ValidationError, match="must be whsec_ and Base64"):
         Settings.model_validate(NEEDED | {"REPLICATE_WEBHOOK_SECRET": secret})
+
+
+def test_pages_of_other_origins_are_let_in_only_when_they_are_written_out(
+    environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load(Settings, "gateway").cors_origins == ""
+    environ.setenv("GATEWAY_CORS_ORIGINS", "https://app.example.org")
+    assert load(Settings, "gateway").cors_origins == "https://app.example.org"
+    environ.setenv("GATEWAY_CORS_ORIGINS", "https://app.example.org,*")
+
+    with pytest.raises(SystemExit) as ended:
+        load(Settings, "gateway")
+
+    assert ended.value.code == 2
+    assert "GATEWAY_CORS_ORIGINS: is wrong: Value error, * is no origin" in capsys.readouterr().err
+
+
+def test_what_is_no_name_of_a_host_is_refused_at_the_start(
+    environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ.setenv("GATEWAY_AUTH_OPEN_HOSTS", "Gateway, darkroom.internal")
+    assert names_in(load(Settings, "gateway").auth_open_hosts) == {"gateway", "darkroom.internal"}
+    environ.setenv("GATEWAY_AUTH_OPEN_HOSTS", "http://gateway:8000")
+
+    with pytest.raises(SystemExit) as ended:
+        load(Settings, "gateway")
+
+    assert ended.value.code == 2
+    assert "GATEWAY_AUTH_OPEN_HOSTS: is wrong: Value error, http://gateway:8000 is no host" in capsys.readouterr().err
+
+
+def test_browsers_are_not_told_to_insist_on_tls_unless_that_is_set(environ: pytest.MonkeyPatch) -> None:
+    assert load(Settings, "gateway").hsts_seconds == 0
+    environ.setenv("GATEWAY_HSTS_SECONDS", "31536000")
+
+    assert load(Settings, "gateway").hsts_seconds == 31_536_000

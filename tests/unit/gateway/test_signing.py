@@ -198,3 +198,14 @@ def test_only_so_many_links_are_kept(monkeypatch: pytest.MonkeyPatch, clock: Han
         signing.link(str(number))
 
     assert (len(signing._signed), "1" in signing._signed, "2" in signing._signed) == (KEPT, False, True)
+
+
+def test_a_window_says_for_how_long_links_stay_the_same(monkeypatch: pytest.MonkeyPatch, clock: Hand) -> None:
+    signing = signer(monkeypatch, clock)
+    shown = []
+    for seconds in (0, 899, 900, 1799):
+        clock.time = later(seconds)
+        shown.append((signing.window(), signing.link("jobs/a.jpg")))
+
+    assert shown[0] == shown[1] != shown[2] == shown[3]
+    assert [window for window, _ in shown[1:3]] == [NOON, later(900)]

@@ -1,10 +1,14 @@
 """Whoever was answered 202 is never answered 404, and nobody sees another's job."""
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
+import gateway.status
 from gateway.problems import Problem
 from gateway.status import StatusReader
 from schemas.events import JobRequested
@@ -14,6 +18,14 @@ from tests.fakes import Ends, Links, Tail, Views
 
 REQUEST = a_request(num_outputs=2, prompt="a city", seed=7, metadata={"order": "A-17"}, max_attempts=2)
 FAULTS = [ConnectionRefusedError(), TimeoutError()]
+
+
+class SilentEnds(Ends):
+    """Ends that nobody says."""
+
+    async def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        await asyncio.Event().wait()
+        return await super().ends(partitions)
 
 
 def a_job(**changes: Any) -> Job:
@@ -67,6 +79,15 @@ async def test_an_output_that_was_removed_carries_no_link() -> None:
     job = await reader(Views(a_job(media=(gone,)))).read(str(JOB), "dev")
 
     assert job.media == (gone,)
+
+
+async def test_a_kafka_that_says_nothing_is_a_503_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.status, "PATIENCE", 0.05)
+
+    async with asyncio.timeout(5):
+        answer = await refused(reader(Views(), SilentEnds(0)))
+
+    assert answer == (503, "unavailable")
 
 
 async def test_a_job_that_only_the_log_knows_yet_is_shown_whole_and_pending() -> None:

@@ -76,7 +76,8 @@ async def watching(ledger: Ledger) -> AsyncIterator[tuple[Watcher, asyncio.Event
 
 
 def waits(watcher: Watcher, job: Job, *, until_done: bool = True) -> "asyncio.Task[bool]":
-    return asyncio.create_task(watcher.wait(job.job_id, Marker.of(job), LONG, stays, until_done=until_done))
+    waiting = watcher.wait(job.job_id, Marker.of(job), LONG, stays, tenant="dev", until_done=until_done)
+    return asyncio.create_task(waiting)
 
 
 async def test_the_end_of_a_job_ends_the_wait_and_nothing_before_does() -> None:
@@ -108,7 +109,7 @@ async def test_any_change_ends_the_wait_of_who_knows_the_job_as_it_was() -> None
 async def test_a_wait_is_over_when_its_time_is() -> None:
     async with watching(Ledger()) as (watcher, _):
         began = monotonic()
-        await watcher.wait(JOB, SEEN, 0.1, stays, until_done=True)
+        await watcher.wait(JOB, SEEN, 0.1, stays, tenant="dev", until_done=True)
 
     assert 0.1 <= monotonic() - began < SOON
 
@@ -130,7 +131,7 @@ async def test_many_who_wait_are_one_question_at_a_time() -> None:
 async def test_when_nobody_waits_nobody_asks() -> None:
     ledger = Ledger()
     async with watching(ledger) as (watcher, _):
-        await watcher.wait(JOB, SEEN, 0.01, stays, until_done=True)
+        await watcher.wait(JOB, SEEN, 0.01, stays, tenant="dev", until_done=True)
         so_far = len(ledger.asked)
         await asyncio.sleep(0.2)
 
@@ -145,9 +146,9 @@ async def test_one_who_goes_away_frees_the_place(monkeypatch: pytest.MonkeyPatch
         await gone.wait()
 
     async with watching(Ledger()) as (watcher, _):
-        first = asyncio.create_task(watcher.wait(JOB, SEEN, LONG, leaves, until_done=True))
+        first = asyncio.create_task(watcher.wait(JOB, SEEN, LONG, leaves, tenant="dev", until_done=True))
         await asyncio.sleep(0)
-        too_many = await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, until_done=True), SOON)
+        too_many = await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", until_done=True), SOON)
         gone.set()
         await asyncio.wait_for(first, SOON)
         next_one = waits(watcher, a_job())
@@ -155,6 +156,20 @@ async def test_one_who_goes_away_frees_the_place(monkeypatch: pytest.MonkeyPatch
 
         assert not too_many
         assert not next_one.done()
+
+
+async def test_one_tenant_leaves_places_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.waiting, "MOST_OF_ONE", 2)
+
+    async with watching(Ledger()) as (watcher, _):
+        waiting = [waits(watcher, a_job(uuid4())) for _ in range(2)]
+        await asyncio.sleep(0)
+        too_many = await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", until_done=True), SOON)
+        other = asyncio.create_task(watcher.wait(JOB, SEEN, LONG, stays, tenant="acme", until_done=True))
+        await asyncio.sleep(0.02)
+
+        assert not too_many
+        assert not any(each.done() for each in (*waiting, other))
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["which answers", "which is silent"])
@@ -167,7 +182,7 @@ async def test_a_stop_ends_every_wait_at_once_whatever_the_job_store_does(silent
         stopping.set()
         await asyncio.wait_for(asyncio.gather(*waiting), 0.5)
 
-        assert not await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, until_done=True), 0.5)
+        assert not await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", until_done=True), 0.5)
         ledger.silent = False
 
 
@@ -234,6 +249,16 @@ async def test_when_the_time_is_over_the_job_is_shown_as_it_is() -> None:
         known = await client.get(f"/api/v1/status/{JOB}?wait=1", headers={"If-None-Match": plain.headers["ETag"]})
 
     assert (plain.status_code, plain.json()["done"], known.status_code) == (200, False, 304)
+
+
+async def test_who_has_the_job_as_it_is_waits_for_any_change() -> None:
+    changed = a_job(status=Status.PROCESSING, updated_at=later(1))
+    async with calling(views=Views(a_job(), a_job(), changed)) as client:
+        first = await client.get(f"/api/v1/status/{JOB}")
+        headers = {"If-None-Match": first.headers["ETag"], "Prefer": "wait=60"}
+        answer = await asyncio.wait_for(client.get(f"/api/v1/status/{JOB}", headers=headers), SOON)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "PROCESSING")
 
 
 async def test_who_has_an_old_answer_does_not_wait_for_a_new_one() -> None:
