@@ -85,7 +85,8 @@ class History:
             key = record.key or b""
             if not (first or wanted(key)):
                 continue
-            event, position = _fact(record), Position(record.topic, record.partition, record.offset)
+            position = Position(record.topic, record.partition, record.offset)
+            event = _fact(record, position)
             if event is None:
                 continue
             told = isinstance(event, JobCompleted)
@@ -217,13 +218,13 @@ def _without_garbage() -> Iterator[None]:
 
 def _heard(records: Sequence[ConsumerRecord[bytes, bytes]]) -> Iterator[Heard]:
     for record in records:
-        if event := _fact(record):
-            yield Heard(Position(record.topic, record.partition, record.offset), event)
+        position = Position(record.topic, record.partition, record.offset)
+        if event := _fact(record, position):
+            yield Heard(position, event)
 
 
-def _fact(record: ConsumerRecord[bytes, bytes]) -> Event | None:
+def _fact(record: ConsumerRecord[bytes, bytes], position: Position) -> Event | None:
     """What a record says. What is unreadable has had its dead letter, and says nothing."""
-    position = Position(record.topic, record.partition, record.offset)
     try:
         return decode(position, record.key, record.value, record.headers)
     except UnreadableRecordError:

@@ -21,6 +21,15 @@ OUTPUT = tuple(column.name for column in fields(Output))
 OUTPUT_VALUES = attrgetter(*OUTPUT)
 ATTEMPT = tuple(column.name for column in fields(Attempt))
 ATTEMPT_VALUES = attrgetter(*ATTEMPT)  # astuple copies every value deeply, which took half of the ledger's time
+LONG = ("prompt", "seed", "output_format", "input", "deadline", "max_attempts")
+"""What only the request says and nothing here reads: written when it is heard, null at any other time."""
+
+JOB_COLUMNS = (
+    "job_id", "tenant", "revision", "status", "started_at", "completed_at", "updated_at", "error_code",
+    "error_message", "retry_count", "announced", "model", "num_outputs", "metadata", "requested_at",
+    "requested_offset", "data_removed_at", "removed_revision", "removed_offset", "removal_said", *LONG,
+)  # fmt: skip
+OUTPUT_COLUMNS = ("job_id", "status", "phase", "cause", *OUTPUT)
 FACT = ("topic", "partition", "offset", "job_id", "event_id", "occurred_at")
 COPY_SECONDS = 3_600.0  # whatever a rebuild has gathered
 
@@ -29,10 +38,10 @@ async def load(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, Jo
     """The jobs among `job_ids` that were heard of before. The offsets' locks keep other writers away."""
     rows = await connection.fetch(f"SELECT {', '.join(LOADED)} FROM jobs WHERE job_id = ANY($1)", job_ids)  # noqa: S608
     jobs = {row["job_id"]: Job(**dict(row)) for row in rows}
-    for row in await connection.fetch("SELECT * FROM outputs WHERE job_id = ANY($1)", list(jobs)):
-        output = Output(**{name: row[name] for name in OUTPUT})
+    for job_id, *columns in await connection.fetch(LOAD_OUTPUTS, list(jobs)):
+        output = Output(*columns)
         output.trouble = Trouble(output.trouble) if output.trouble else None
-        jobs[row["job_id"]].outputs[output.revision, output.index] = output
+        jobs[job_id].outputs[output.revision, output.index] = output
     return jobs
 
 
@@ -40,33 +49,27 @@ async def write(connection: Connection, jobs: Sequence[tuple[Job, Standing]]) ->
     """Bring the rows of `jobs` and their outputs up to date. Writing the same twice changes nothing."""
     if not jobs:
         return
-    await connection.execute(WRITE_JOBS, *_columns(_job_row(job, now) for job, now in jobs))
-    outputs = [(job.job_id, output) for job, _ in jobs for output in job.outputs.values()]
+    await connection.execute(WRITE_JOBS, [_job_row(job, now) for job, now in jobs])
+    outputs = [_output_row(job.job_id, output) for job, _ in jobs for output in job.outputs.values()]
     if outputs:
-        await connection.execute(WRITE_OUTPUTS, *_columns(_output_row(job_id, output) for job_id, output in outputs))
+        await connection.execute(WRITE_OUTPUTS, outputs)
 
 
 async def add_attempts(connection: Connection, attempts: Iterable[Attempt]) -> None:
     """Join what facts say of attempts to what is known of them: least and greatest, so that order does not matter."""
     rows = list(map(ATTEMPT_VALUES, attempts))
     if rows:
-        await connection.execute(WRITE_ATTEMPTS, *_columns(rows))
+        await connection.execute(WRITE_ATTEMPTS, rows)
 
 
 async def add_facts(connection: Connection, heard: Sequence[Heard]) -> None:
     """Remember where each fact stands in the log. One that was heard before stays as it is."""
-    await connection.execute(
-        """
-        INSERT INTO facts (topic, partition, "offset", job_id, event_id, occurred_at)
-        SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::timestamptz[])
-        ON CONFLICT DO NOTHING
-        """,
-        *_columns(
-            (h.position.topic, h.position.partition, h.position.offset, h.event.job_id, h.event.event_id,
-             h.event.occurred_at)
-            for h in heard
-        ),
-    )  # fmt: skip
+    rows = [
+        (h.position.topic, h.position.partition, h.position.offset, h.event.job_id, h.event.event_id,
+         h.event.occurred_at)
+        for h in heard
+    ]  # fmt: skip
+    await connection.execute(WRITE_FACTS, rows)
 
 
 async def is_empty(connection: Connection) -> bool:
@@ -118,10 +121,6 @@ async def mark_old(connection: Connection, before: Mapping[str, datetime], limit
     return [OldJob(**dict(row)) for row in rows]
 
 
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
 def _job_row(job: Job, now: Standing) -> tuple[Any, ...]:
     asked = job.request
     long = tuple(getattr(asked, name) for name in LONG) if asked else (None,) * len(LONG)
@@ -137,30 +136,19 @@ def _output_row(job_id: UUID, output: Output) -> tuple[Any, ...]:
     return (job_id, output.status, output.phase, output.cause, *OUTPUT_VALUES(output))
 
 
-def _upsert(table: str, columns: Mapping[str, str], key: Sequence[str], joined: Mapping[str, str]) -> str:
-    """SQL that writes arrays of `columns` (name and type) as rows. One that is there takes the new values, joined
-    to its own by the expressions in `joined` where there is one.
+def _upsert(table: str, columns: Sequence[str], key: Sequence[str], joined: Mapping[str, str]) -> str:
+    """SQL that writes an array of rows, each of `columns`. One that is there takes the new values, joined to its own
+    by the expressions in `joined` where there is one.
     """
     names = ", ".join(columns)
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 1))
     changes = ", ".join(f"{name} = {joined.get(name, f'EXCLUDED.{name}')}" for name in columns if name not in key)
     return f"""
-        INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})
+        INSERT INTO {table} ({names}) SELECT {names} FROM unnest($1::written_{table}[])
         ON CONFLICT ({", ".join(key)}) DO UPDATE SET {changes}
     """  # noqa: S608 - names from this file
 
 
-JOB_COLUMNS = {
-    "job_id": "uuid", "tenant": "text", "revision": "int", "status": "job_status", "started_at": "timestamptz",
-    "completed_at": "timestamptz", "updated_at": "timestamptz", "error_code": "text", "error_message": "text",
-    "retry_count": "int", "announced": "int", "model": "text", "num_outputs": "int", "metadata": "jsonb",
-    "requested_at": "timestamptz", "requested_offset": "bigint", "data_removed_at": "timestamptz",
-    "removed_revision": "int", "removed_offset": "bigint", "removal_said": "int",
-    "prompt": "text", "seed": "bigint", "output_format": "text", "input": "jsonb", "deadline": "timestamptz",
-    "max_attempts": "smallint",
-}  # fmt: skip
-LONG = ("prompt", "seed", "output_format", "input", "deadline", "max_attempts")
-"""What only the request says and nothing here reads: written when it is heard, null at any other time."""
+LOAD_OUTPUTS = f"SELECT job_id, {', '.join(OUTPUT)} FROM outputs WHERE job_id = ANY($1)"  # noqa: S608 - from this file
 
 REMOVED = {"prompt": "''", "input": "'{}'"}
 """What is left of a request whose data were removed after it was written."""
@@ -176,16 +164,6 @@ WRITE_JOBS = _upsert(
     | {"removal_said": "greatest(jobs.removal_said, EXCLUDED.removal_said)"},  # a removal by age is said beside this
 )  # fmt: skip
 
-OUTPUT_COLUMNS = {
-    "job_id": "uuid", "status": "output_status", "phase": "output_phase", "cause": "text", "revision": "int",
-    "index": "smallint", "generation": "int", "generation_attempts": "int", "submitted_attempt": "int",
-    "upload_attempts": "int", "submitted_at": "timestamptz", "media_url": "text", "renewal": "smallint",
-    "renewal_offset": "bigint", "generated_at": "timestamptz", "generated_offset": "bigint", "s3_key": "text",
-    "sha256": "text", "size": "bigint", "content_type": "text", "width": "int", "height": "int",
-    "duration_ms": "int", "stored_at": "timestamptz", "stored_offset": "bigint", "error_code": "text",
-    "error_message": "text", "failed_at": "timestamptz", "failed_topic": "text", "failed_offset": "bigint",
-    "trouble": "output_trouble", "trouble_attempt": "int", "trouble_words": "text", "trouble_offset": "bigint",
-}  # fmt: skip
 WRITE_OUTPUTS = _upsert("outputs", OUTPUT_COLUMNS, ["job_id", "revision", "index"], {})
 
 MARK_OLD = f"""
@@ -214,10 +192,7 @@ KNOWN = {"result": "max", "provider": "max", "provider_id": "max", "cost_units":
 WRITE_ATTEMPTS = f"""
     INSERT INTO attempts ({", ".join(ATTEMPT)})
     SELECT job_id, revision, kind, subject, attempt, {", ".join(f"{join}({name})" for name, join in KNOWN.items())}
-    FROM unnest(
-        $1::uuid[], $2::int[], $3::attempt_kind[], $4::smallint[], $5::int[], $6::attempt_result[], $7::text[],
-        $8::text[], $9::int[], $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[]
-    ) AS new ({", ".join(ATTEMPT)})
+    FROM unnest($1::written_attempts[])
     GROUP BY job_id, revision, kind, subject, attempt
     ON CONFLICT (job_id, revision, kind, subject, attempt) DO UPDATE SET {
     ", ".join(
@@ -226,3 +201,9 @@ WRITE_ATTEMPTS = f"""
     )
 }
 """  # noqa: S608 - names from this file
+
+WRITE_FACTS = """
+    INSERT INTO facts (topic, partition, "offset", job_id, event_id, occurred_at)
+    SELECT topic, partition, "offset", job_id, event_id, occurred_at FROM unnest($1::written_facts[])
+    ON CONFLICT DO NOTHING
+"""

@@ -9,6 +9,7 @@ import pytest
 
 from darkroom.local.stack import Stack
 from ledger_service.handlers import on_facts
+from ledger_service.store import ATTEMPT, FACT, JOB_COLUMNS, OUTPUT_COLUMNS
 from ledger_service.tables import SCHEMA
 from schemas.events import Event
 from stage.consume import Heard
@@ -114,3 +115,22 @@ async def test_a_repeat_after_a_removal_brings_nothing_back(pool: Pool) -> None:
     again: list[Any] = [REMOVED, [REMOVED[0]], [REMOVED[1], REMOVED[2]]]
 
     assert await hear(pool, again) == once
+
+
+@pytest.mark.parametrize(
+    ("written", "columns"),
+    [("jobs", JOB_COLUMNS), ("outputs", OUTPUT_COLUMNS), ("attempts", ATTEMPT), ("facts", FACT)],
+)
+async def test_a_row_is_sent_in_the_order_of_its_type(pool: Pool, written: str, columns: Sequence[str]) -> None:
+    rows = await pool.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass ORDER BY attnum", f"written_{written}"
+    )
+
+    assert tuple(row["attname"] for row in rows) == tuple(columns)
+
+
+@pytest.mark.parametrize("table", ["jobs", "outputs", "attempts", "facts"])
+async def test_a_row_is_sent_with_every_column_that_its_table_has(pool: Pool, table: str) -> None:
+    kinds = "SELECT attname, atttypid FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attname"
+
+    assert await pool.fetch(kinds, f"written_{table}") == await pool.fetch(kinds, table)
