@@ -50,8 +50,7 @@ class StatusReader:
         except ValueError:
             raise no_such_job(raw_id) from None
         try:
-            row = await within(PATIENCE, self._store.job(job_id, tenant))
-            found = row or await self._beyond_the_ledger(job_id, tenant)
+            found = await self._store.job(job_id, tenant) or await self._beyond_the_ledger(job_id, tenant)
         except PASSING:
             raise unavailable("the job store does not answer") from None
         if found is None:
@@ -76,7 +75,7 @@ class StatusReader:
         except NewerVersionError:
             raise unavailable("a later version of this service has accepted the job") from None
         if found is None:
-            return await within(PATIENCE, self._store.job(job_id, tenant))
+            return await self._store.job(job_id, tenant)
         return found if found.tenant == tenant else None
 
 

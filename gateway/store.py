@@ -1,6 +1,5 @@
 """What the gateway reads: the ledger's published views, and nothing else."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from gateway.gathering import Gathered
 from gateway.waiting import Marker
 from schemas.events import JobRequested
 from schemas.jobs import Status
@@ -16,17 +16,17 @@ from stage.database import Pool, within
 
 # What was asked for comes as text: two rows are then equal only when they show the same to the last character, where
 # Python holds 1, 1.0 and true for equal.
-JOB = """
-    SELECT job_id, revision, status, model, prompt, num_outputs, seed, output_format, input::text, metadata::text,
-           deadline, requested_at, started_at, completed_at, updated_at, error_message, retry_count, cost_units,
-           max_attempts, data_removed_at, removed_revision, (
+JOBS_BY_ID = """
+    SELECT job_id, tenant, revision, status, model, prompt, num_outputs, seed, output_format, input::text,
+           metadata::text, deadline, requested_at, started_at, completed_at, updated_at, error_message, retry_count,
+           cost_units, max_attempts, data_removed_at, removed_revision, (
         SELECT json_agg(outputs ORDER BY outputs.index) FROM outputs
         WHERE outputs.job_id = jobs.job_id AND outputs.index < jobs.num_outputs
     ) AS outputs
-    FROM jobs WHERE job_id = $1 AND tenant = $2
+    FROM jobs WHERE job_id = ANY($1) AND tenant = ANY($2)
 """
 Row = asyncpg.Record
-"""What `JOB` found: all that is shown of a job, so that equal rows are shown alike."""
+"""What `JOBS_BY_ID` found: all that is shown of a job, so that equal rows are shown alike."""
 
 FACTS = """
     SELECT * FROM (
@@ -101,30 +101,32 @@ PATIENCE = 5.0
 
 
 class Store:
-    """Reads jobs. What is read by id (`job`, `job_and_next`, `request`, `markers`) takes as long as its caller lets it,
-    all else no longer than `PATIENCE`.
+    """Reads jobs. Nobody waits for `job` longer than `PATIENCE`, nor for a list or a history; what else is read by id
+    (`job_and_next`, `request`, `markers`) takes as long as its caller lets it.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        # asyncpg lets whoever asks at the right moment overtake those who wait: without turns of our own some wait for
-        # very long. Of 64 who read at once one in a hundred took 109 ms, and takes 57.
-        self._turn = asyncio.Semaphore(pool.get_max_size())
+        self._gathered = Gathered(self._jobs_by_id, PATIENCE)
 
     async def job(self, job_id: UUID, tenant: str) -> Row | None:
         """The job as the ledger knows it; None when it does not know it or it is somebody else's."""
-        async with self._turn:
-            return await self._pool.fetchrow(JOB, job_id, tenant)
+        return await self._gathered.find((job_id, tenant))
+
+    async def _jobs_by_id(self, asked: list[tuple[UUID, str]]) -> dict[tuple[UUID, str], Row]:
+        job_ids, tenants = zip(*asked, strict=True)
+        rows = await self._pool.fetch(JOBS_BY_ID, job_ids, tuple(set(tenants)))
+        return {(row["job_id"], row["tenant"]): row for row in rows}
 
     async def job_and_next(self, job_id: UUID, tenant: str, partition: int) -> tuple[Row | None, int]:
         """The same, and how far the ledger has read the requests of `partition`, at one moment."""
         row = await self._pool.fetchrow(
             f"""
             SELECT job.*, (SELECT next FROM offsets WHERE topic = $3 AND partition = $4) AS next
-            FROM (SELECT) AS always LEFT JOIN ({JOB}) AS job ON true
+            FROM (SELECT) AS always LEFT JOIN ({JOBS_BY_ID}) AS job ON true
             """,  # noqa: S608 - our own statement inside
-            job_id,
-            tenant,
+            [job_id],
+            [tenant],
             JobRequested.topic,
             partition,
         )
@@ -145,9 +147,9 @@ class Store:
 
     async def jobs(self, tenant: str, wanted: Wanted, limit: int) -> list[asyncpg.Record]:
         """Up to `limit` of the tenant's jobs, newest first: what `SUMMARY` names."""
-        return await within(PATIENCE, self._jobs(*list_of_jobs(tenant, wanted, limit)))
+        return await within(PATIENCE, self._list(*list_of_jobs(tenant, wanted, limit)))
 
-    async def _jobs(self, sql: str, arguments: list[Any]) -> list[asyncpg.Record]:
+    async def _list(self, sql: str, arguments: list[Any]) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection:
             # Prepared for this call alone: a plan that is kept would not look at what metadata are asked for, and
             # read a tenant's every job where few have them.

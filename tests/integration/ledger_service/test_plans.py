@@ -11,7 +11,7 @@ import pytest
 from bench.many_jobs import FACTS_OF_A_JOB, FIRST_AT, TENANT, fill, job_number
 from darkroom.local.stack import Stack
 from gateway.limit_store import KNOWS, WAITING
-from gateway.store import ATTEMPTS, FACTS, FIRST, JOB, Wanted, list_of_jobs
+from gateway.store import ATTEMPTS, FACTS, FIRST, JOBS_BY_ID, Wanted, list_of_jobs
 from ledger_service.store import MARK_OLD
 from ledger_service.tables import SCHEMA, VIEWS
 from schemas.jobs import Status
@@ -71,11 +71,17 @@ def indexes(found: list[dict[str, Any]]) -> set[str]:
     return {node["Index Name"] for node in found}
 
 
-async def test_a_jobs_status_is_read_by_its_id(views: Pool) -> None:
-    found = await scans(views, JOB, job_number(7), TENANT)
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("together", [1, 100])
+async def test_the_status_of_jobs_is_read_by_their_ids(servers: Stack, views: Pool, together: int, plan: str) -> None:
+    job_ids = [job_number(7 * number) for number in range(1, together + 1)]
+    url = f"{servers.environ['GATEWAY_DATABASE_URL']}?plan_cache_mode={plan}"
+
+    async with await new_pool(url, schema=VIEWS, name="test") as pool:
+        found = await scans(pool, JOBS_BY_ID, job_ids, [TENANT, "somebody-else"])
 
     assert indexes(found) == {"jobs_pkey", "outputs_pkey", "attempts_pkey"}
-    assert read(found) <= 5
+    assert read(found) <= 5 * together
 
 
 async def test_a_jobs_history_is_read_by_its_id(views: Pool) -> None:
