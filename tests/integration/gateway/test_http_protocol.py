@@ -31,7 +31,7 @@ class Impatient(GatewayHttp):
 
 @pytest.fixture(scope="module")
 async def port() -> AsyncIterator[int]:
-    """The port of a gateway with one route more, which says how much it was sent; `/slow` takes two seconds for that."""
+    """The port of a gateway with routes that say what they were sent; `/slow` takes two seconds for its answer."""
     router = APIRouter()
 
     @router.post("/heard")
