@@ -2,6 +2,7 @@
 
 import logging
 import os
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,6 +61,14 @@ class OneLine(click.Group):
                 raise
             raise in_one_line(error) from error
 
+    @override
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Sections rather than the alphabet: who looks for a command knows what for, not its name."""
+        width = max(map(len, self.commands))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{each.name:{width}}", each.get_short_help_str(limit=100)) for each in commands])
+
 
 def in_one_line(error: Exception) -> click.ClickException:
     """The fault as people should see it."""
@@ -110,11 +119,15 @@ def cli(context: click.Context, debug: bool) -> None:
     context.obj = told(Path.cwd())
 
 
-for command in (
-    *(up, down, ps, logs, demo, simulate, database, topics, bucket),
-    *(explain, held, pause, resume, brakes, bill, models, schemas, keys, tenants),
-    *(ledger, offsets, kafka),
-):
+SECTIONS = {
+    "The stack on this machine": (demo, up, ps, logs, down, simulate),
+    "Jobs and money": (explain, held, pause, resume, brakes, bill),
+    "Who and what": (keys, tenants, models),
+    "The log and what is made of it": (ledger, offsets, kafka, bucket),
+    "Before the services start": (database, topics),
+    "The repository": (schemas,),
+}
+for command in chain.from_iterable(SECTIONS.values()):
     cli.add_command(command)
 
 

@@ -39,7 +39,7 @@ async def run_demo(home: Path, environ: Mapping[str, str], out: Path) -> None:
         async with stack, httpx.AsyncClient(timeout=30) as client:
             await _four_pictures(client, stack, out, console)
             console.print("\nStopping everything…")
-        console.print(f"Done. Have a look at {out}, and at `darkroom up`.")
+        console.print(f"Done. Have a look at {out}; `make up` or `darkroom up` keeps everything running.")
 
     try:
         stopped_by = await until_told_to_stop(work(), lambda: console.print("\nStopping… (again: kill at once)"))

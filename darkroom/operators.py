@@ -18,6 +18,8 @@ import click
 from darkroom.steps import WrongSettingError, database_setting
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from gateway.operations import Operations as Doors
     from generator_service.operations import Operations
     from stage.bucket import BucketSettings
@@ -148,8 +150,12 @@ def kafka_settings(environ: Mapping[str, str], home: Path | None) -> "KafkaSetti
     try:
         return KafkaSettings.model_validate({**environ, "KAFKA_BOOTSTRAP_SERVERS": servers})
     except ValidationError as wrong:
-        named = (f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors(include_input=False))
-        raise WrongSettingError(f"a KAFKA_ setting is wrong: {'; '.join(named)}") from None
+        raise WrongSettingError(f"a KAFKA_ setting is wrong: {_named(wrong)}") from None
+
+
+def _named(wrong: "ValidationError") -> str:
+    """Which settings are wrong and why, never what they are: some are secrets."""
+    return "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in wrong.errors(include_input=False))
 
 
 def _local_kafka(home: Path | None, environ: Mapping[str, str]) -> str:
@@ -172,6 +178,8 @@ def bucket_settings(environ: Mapping[str, str], home: Path | None) -> "BucketSet
 
     `WrongSettingError` when there is neither.
     """
+    from pydantic import ValidationError
+
     from darkroom.local.home import home_from
     from darkroom.local.running import bucket_environ
     from stage.bucket import BucketSettings
@@ -181,8 +189,8 @@ def bucket_settings(environ: Mapping[str, str], home: Path | None) -> "BucketSet
         told |= bucket_environ(home or home_from(environ)) or {}
     try:
         return BucketSettings.model_validate(told)
-    except ValueError as wrong:
-        raise WrongSettingError(f"an S3_ setting is missing or wrong: {wrong}") from None
+    except ValidationError as wrong:
+        raise WrongSettingError(f"an S3_ setting is missing or wrong: {_named(wrong)}") from None
 
 
 def told(answer: Any) -> str:

@@ -81,7 +81,10 @@ def brakes() -> None:
 @home_option()
 @click.pass_obj
 def list_(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
-    """Show what is paused, and what was asked of each provider's account today (UTC)."""
+    """Show what is paused, and what was asked of providers today.
+
+    Calls and cost units are those of each provider's account, since midnight UTC.
+    """
 
     async def read(operations: "Operations") -> None:
         from schemas.clock import utc_now

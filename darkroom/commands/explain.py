@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 
 from darkroom.commands.examples import examples
 from darkroom.commands.local import home_option
-from darkroom.operators import as_json, shown, told, with_tables
+from darkroom.operators import as_json, kafka_settings, shown, told, with_tables
 from darkroom.steps import WrongSettingError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from stage.database import Pool
 
 T = TypeVar("T")
-KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
 PATIENCE = 5.0
 
 
@@ -35,10 +35,11 @@ PATIENCE = 5.0
 @home_option()
 @click.pass_obj
 def explain(environ: dict[str, str], job: UUID, in_json: bool, home: Path | None) -> None:
-    """Say why a job is where it is: each output's stage, attempt, last error, next try, and what would move it.
+    """Say why a job is where it is, and what would move it.
 
-    Reads the tables of ledger, generator and uploader (each at its DATABASE_URL) and the log's ends (KAFKA_…), or those
-    of the local stack, and changes nothing. What it could not see it says. Exit code 1 when nothing knows the job.
+    For each output its phase, attempt, last error and next try. Reads the tables of ledger, generator and uploader
+    (each at its DATABASE_URL) and the log's ends (KAFKA_…), or those of the local stack, and changes nothing. What it
+    could not see it says. Exit code 1 when nothing knows the job.
     """
     from darkroom.explaining.outputs import explain as explained
     from schemas.clock import utc_now
@@ -51,26 +52,29 @@ def explain(environ: dict[str, str], job: UUID, in_json: bool, home: Path | None
 
 
 def _look(environ: dict[str, str], home: Path | None, job: UUID) -> "Seen":
-    """All that can be seen of it; each service by itself, since any may be away."""
+    """All that can be seen of it; each service by itself, since any may be away.
+
+    They are asked side by side: a server that hangs is waited for, and four of them no longer than one.
+    """
     from darkroom.explaining.seen import Seen
     from generator_service.explain import look as at_generator
     from ledger_service.explain import look as at_ledger
     from uploader_service.explain import look as at_uploader
 
     unseen: dict[str, str] = {}
+    with ThreadPoolExecutor() as side_by_side:
 
-    def tables(service: str, look: "Callable[[Pool, UUID], Awaitable[T]]") -> T | None:
-        return _seen(f"the {service}'s tables", unseen, lambda: with_tables(
-            environ, home, service, lambda pool: look(pool, job)))  # fmt: skip
+        def tables(service: str, look: "Callable[[Pool, UUID], Awaitable[T]]") -> "Future[T | None]":
+            return side_by_side.submit(_seen, f"the {service}'s tables", unseen, lambda: with_tables(
+                environ, home, service, lambda pool: look(pool, job)))  # fmt: skip
 
-    return Seen(
-        job,
-        ledger=tables("ledger", at_ledger),
-        generator=tables("generator", at_generator),
-        uploader=tables("uploader", at_uploader),
-        ends=_seen("where the log ends", unseen, lambda: asyncio.run(_ends(environ, home, job))),
-        unseen=unseen,
-    )
+        ledger, generator = tables("ledger", at_ledger), tables("generator", at_generator)
+        uploader = tables("uploader", at_uploader)
+        ends = _seen("where the log ends", unseen, lambda: asyncio.run(_ends(environ, home, job)))
+        return Seen(
+            job, ledger=ledger.result(), generator=generator.result(), uploader=uploader.result(), ends=ends,
+            unseen=dict(sorted(unseen.items())),
+        )  # fmt: skip
 
 
 def _seen(what: str, unseen: dict[str, str], look: Callable[[], T]) -> T | None:
@@ -98,25 +102,11 @@ async def _ends(environ: dict[str, str], home: Path | None, job: UUID) -> dict[s
     from schemas.events import FACTS
     from schemas.identity import partition_of
     from stage.kafka import LogEnds
-    from stage.settings import KafkaSettings
 
-    told = environ if environ.get(KAFKA) else environ | {KAFKA: _local_kafka(environ, home)}
-    access = KafkaSettings.model_validate(told)
+    access = kafka_settings(environ, home)
     places = [TopicPartition(topic, partition_of(str(job).encode())) for topic in FACTS]
     async with asyncio.timeout(PATIENCE), LogEnds(access, "explain") as ends:
         return {place.topic: end for place, end in (await ends.ends(places)).items()}
-
-
-def _local_kafka(environ: dict[str, str], home: Path | None) -> str:
-    from darkroom.local.home import home_from
-    from darkroom.local.running import parts_of
-    from darkroom.local.state import State
-
-    home = home or home_from(environ)
-    for part in parts_of(home):
-        if part.name == "kafka" and part.state is State.READY:
-            return part.url
-    raise WrongSettingError(f"{KAFKA} is not set, and no local stack runs in {home}")
 
 
 def as_object(seen: "Seen", found: "Explanation") -> dict[str, object]:

@@ -68,7 +68,10 @@ def list_(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
 @home_option()
 @click.pass_obj
 def adopt(environ: dict[str, str], generation: UUID, provider_id: str, in_json: bool, home: Path | None) -> None:
-    """Say which call at the provider it was: what that made is stored, and nothing is paid again."""
+    """Say which call at the provider it was.
+
+    What that made is stored, and nothing is paid again. It is not asked about here: take care to copy the whole id.
+    """
 
     async def do(operations: "Operations") -> None:
         from schemas.clock import utc_now

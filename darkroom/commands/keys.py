@@ -68,7 +68,7 @@ def create(  # noqa: PLR0913 - each is an option
     environ: dict[str, str], tenant: str, name: str, scopes: tuple[str, ...], expires: timedelta | None,
     new_tenant: bool, in_json: bool, home: Path | None,
 ) -> None:  # fmt: skip
-    """Make a key, and print it: it is shown now and never again, for only its hash is kept.
+    """Make a key, and print it: once, for only its hash is kept.
 
     The key alone goes to stdout, the words about it to stderr. On an empty database the tenant is made as well.
     """
@@ -118,7 +118,10 @@ def list_(environ: dict[str, str], tenant: str | None, in_json: bool, home: Path
 @home_option()
 @click.pass_obj
 def revoke(environ: dict[str, str], key_id: str, in_json: bool, home: Path | None) -> None:
-    """Let nobody in with it any more: at every gateway within 30 seconds, and for good. A repeat changes nothing."""
+    """Let nobody in with it any more, for good.
+
+    Every gateway goes by it within 30 seconds. A repeat changes nothing.
+    """
 
     async def do(doors: "Operations") -> None:
         from schemas.clock import utc_now

@@ -46,9 +46,9 @@ def ledger() -> None:
 @home_option()
 @click.pass_obj
 def check(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
-    """Compare the ledger with the log, to exactly the place that it has read. Exit code 1 when they differ.
+    """Compare the ledger with the log. Exit code 1 when they differ.
 
-    Nothing live is changed, locked or said, and traffic goes on.
+    To exactly the place that the ledger has read. Nothing live is changed, locked or said, and traffic goes on.
     """
     from ledger_service.rebuild import check as checked
 
@@ -68,10 +68,10 @@ def check(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
 @home_option()
 @click.pass_obj
 def rebuild(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
-    """Make the ledger's tables from the log anew, and swap them for the live ones in one moment.
+    """Make the ledger's tables from the log anew.
 
-    Works on an empty ledger, too. Nobody is told anything again; what nobody was told is told once. A crash before
-    the swap changes nothing: run it again.
+    They are swapped for the live ones in one moment. Works on an empty ledger, too. Nobody is told anything again;
+    what nobody was told is told once. A crash before the swap changes nothing: run it again.
     """
     from ledger_service.rebuild import rebuild as rebuilt
 

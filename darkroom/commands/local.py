@@ -49,7 +49,7 @@ def up(environ: dict[str, str], ports: tuple[str, ...], replicas: str, home: Pat
     )
 
 
-@click.command()
+@click.command(epilog=examples("darkroom down", "darkroom down --home elsewhere"))
 @home_option()
 @click.pass_obj
 def down(environ: dict[str, str], home: Path | None) -> None:
@@ -109,9 +109,10 @@ def logs(environ: dict[str, str], name: str, forever: bool, lines: int, home: Pa
 @home_option("demo/ in DARKROOM_HOME or .darkroom")
 @click.pass_obj
 def demo(environ: dict[str, str], out: Path, home: Path | None) -> None:
-    """Start everything, make four pictures, save them, stop everything.
+    """Make four pictures from nothing, and stop everything again.
 
-    Lives in a home of its own, so that it never disturbs what `up` runs; a second demo reuses what the first made.
+    Starts Kafka, PostgreSQL, S3 and the services, and shows the job on its way. Lives in a home of its own, so that
+    it never disturbs what `up` runs; a second demo reuses what the first made.
     """
     from darkroom.demo import run_demo
 
@@ -135,8 +136,9 @@ def _ports(texts: tuple[str, ...], default: str, replicas: dict[str, int]) -> di
     from darkroom.local.services import full_name, instances
     from darkroom.local.stack import SERVER_PORTS
 
+    names = dict.fromkeys((*SERVER_PORTS, *SERVICES, *instances(replicas)))  # the gateway's two names are one
     try:
-        ports = parse_ports(texts, default, (*SERVER_PORTS, *SERVICES, *instances(replicas)))
+        ports = parse_ports(texts, default, names)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--port or DARKROOM_PORTS") from error
     return {full_name(name): port for name, port in ports.items()}

@@ -26,7 +26,7 @@ directory_option = click.option(
     )
 )
 def models() -> None:
-    """See which models are known, and let their provider describe them. See docs/models.md."""
+    """See and refresh what is known of models. See docs/models.md."""
 
 
 @models.command("list", epilog=examples("darkroom models list --json | jq '.[].name'"))

@@ -40,9 +40,9 @@ def offsets() -> None:
 @home_option()
 @click.pass_obj
 def show(environ: dict[str, str], services: tuple[str, ...], in_json: bool, home: Path | None) -> None:
-    """Show what each service, or those named, has read of each topic, and what it has not.
+    """Show what each service has read of each topic, and what not.
 
-    Needs the DATABASE_URL of each and KAFKA_BOOTSTRAP_SERVERS, or the local stack.
+    All of them, when none is named. Needs the DATABASE_URL of each and KAFKA_BOOTSTRAP_SERVERS, or the local stack.
     """
     access = kafka_settings(environ, home)
     rows = []

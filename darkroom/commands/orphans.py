@@ -35,10 +35,11 @@ SHOWN = 20
 @home_option()
 @click.pass_obj
 def orphans(environ: dict[str, str], older_than: timedelta, remove: bool, in_json: bool, home: Path | None) -> None:
-    """Find objects that no output points to: what crashes, lost races and failed outputs left behind.
+    """Find objects that no output points to.
 
-    Reads the uploader's tables (UPLOADER_DATABASE_URL) and the bucket (S3_*), or those of the local stack. Objects
-    whose names are none of ours are counted and never touched.
+    Crashes, lost races and failed outputs leave them behind. Reads the uploader's tables (UPLOADER_DATABASE_URL) and
+    the bucket (S3_*), or those of the local stack. Objects whose names are none of ours are counted and never
+    touched.
     """
     if older_than < LEAST:
         raise click.BadParameter("an hour at least: what is being stored must not be judged", param_hint="--older-than")

@@ -18,7 +18,10 @@ def schemas() -> None:
 
 @schemas.command()
 def write() -> None:
-    """Write schemas/json, schemas/asyncapi.json and schemas/openapi.json anew from the classes and routes."""
+    """Write them anew from the classes and routes.
+
+    That is schemas/json, schemas/asyncapi.json and schemas/openapi.json.
+    """
     from darkroom import contract
 
     changed = contract.write()
@@ -29,7 +32,10 @@ def write() -> None:
 
 @schemas.command()
 def check() -> None:
-    """Fail when the files differ from the code, or a change breaks a reader without raising the version."""
+    """Fail when the files are not what the code says.
+
+    Or when a change would break a reader, and raises no version.
+    """
     from darkroom import contract
 
     faults = [f"{path.name} does not say what the classes say: run `make schemas`" for path in contract.outdated()]

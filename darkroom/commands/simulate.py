@@ -21,7 +21,10 @@ FAULTS = click.Path(path_type=Path, exists=True, dir_okay=False)
     )
 )
 def simulate() -> None:
-    """Stand in for a paid provider until Ctrl-C: its API, its faults, and a bill. See docs/simulators.md."""
+    """Stand in for a paid provider, until Ctrl-C.
+
+    Its API, its faults, and a bill: see docs/simulators.md.
+    """
 
 
 def of_every_simulator(command: Any) -> Any:

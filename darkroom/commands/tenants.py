@@ -99,9 +99,10 @@ def suspend(environ: dict[str, str], name: str, in_json: bool, home: Path | None
 @home_option()
 @click.pass_obj
 def resume(environ: dict[str, str], name: str, in_json: bool, home: Path | None) -> None:
-    """Let it in again, and let its calls go on: also those that `darkroom pause tenant` keeps back.
+    """Let it in again, and let its calls go on.
 
-    Its door first and its brake last, the other way round than `suspend`. Ended between the two, say it again.
+    Also those that `darkroom pause tenant` keeps back. Its door first and its brake last, the other way round than
+    `suspend`. Ended between the two, say it again.
     """
 
     async def do(doors: "Doors", books: "Operations") -> None:

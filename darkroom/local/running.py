@@ -1,4 +1,8 @@
-"""What other terminals do with a running home: ask how it is, and end it."""
+"""What other terminals do with a running home: ask how it is, and end it.
+
+Operators ask it where there may be no local stack at all, such as in the image, which has no psutil: it is imported
+late.
+"""
 
 import os
 import signal
@@ -8,7 +12,6 @@ from pathlib import Path
 from darkroom.local.home import password, sole_supervisor, supervisor_of
 from darkroom.local.part import LocalError
 from darkroom.local.ports import HOST
-from darkroom.local.processes import as_it_is, end_leftovers
 from darkroom.local.services import ACCESS_KEY, DEFAULTS
 from darkroom.local.state import PartState, State, read_state
 
@@ -18,8 +21,12 @@ GONE_WITHIN = 15.0  # seconds: a supervisor promises 10
 def parts_of(home: Path) -> list[PartState]:
     """Every part of `home` as it really is now; none when it never ran."""
     written = read_state(home)
+    if written is None:
+        return []
+    from darkroom.local.processes import as_it_is
+
     supervised = supervisor_of(home) is not None
-    return [as_it_is(part, supervised) for part in written.parts] if written else []
+    return [as_it_is(part, supervised) for part in written.parts]
 
 
 def database_url(home: Path, service: str) -> str | None:
@@ -51,6 +58,8 @@ def end(home: Path) -> str:
     written = read_state(home)
     if written is None:
         return f"Nothing runs in {home}."
+    from darkroom.local.processes import end_leftovers
+
     with sole_supervisor(home):
         ended = end_leftovers(written.parts)
     if ended:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
@@ -150,8 +150,16 @@ async def accepted(bench: ReplicateBench, *faults: Fault, **changes: Any) -> Cal
     return submitted(call, outcome.provider_id, bench.now())
 
 
-BENCHES: dict[str, tuple[Callable[[], AbstractAsyncContextManager[Bench]], type[Provider]]] = {
-    "fake": (fake_bench, FakeProvider),
-    "replicate": (replicate_bench, ReplicateProvider),
-    "cog": (cog_bench, CogProvider),
+class Stand(NamedTuple):
+    """A provider's bench, the troubles that it can make, and the provider."""
+
+    bench: Callable[[], AbstractAsyncContextManager[Bench]]
+    troubles: frozenset[Trouble]
+    provider: type[Provider]
+
+
+BENCHES = {
+    "fake": Stand(fake_bench, FakeBench.troubles, FakeProvider),
+    "replicate": Stand(replicate_bench, ReplicateBench.troubles, ReplicateProvider),
+    "cog": Stand(cog_bench, CogBench.troubles, CogProvider),
 }

@@ -33,7 +33,9 @@ SETTINGS: dict[str, type[BaseSettings]] = {
 BESIDE: dict[str, type[BaseSettings]] = {"generator": BucketSettings}
 """What a service reads only when it needs it: the generator stages what a provider hands over as bytes."""
 ONE_SHOTS = ["prepare", "migrate", "topics", "bucket"]
-OURS = [*SETTINGS, *ONE_SHOTS]
+OPERATORS = "darkroom"
+"""Runs the command line, for people."""
+OURS = [*SETTINGS, *ONE_SHOTS, OPERATORS]
 
 
 def environment(container: str) -> dict[str, str]:
@@ -187,6 +189,29 @@ def test_what_asks_for_no_key_is_published_nowhere() -> None:
 
 def test_uploaders_may_fetch_from_the_fake_provider() -> None:
     assert environment("uploader")["UPLOADER_ALLOWED_PRIVATE"] == places("generator")["GENERATOR_PUBLIC_URL"]
+
+
+def test_the_operators_container_is_told_where_everything_is_and_is_started_by_nobody_else() -> None:
+    wanted = {f"{service.upper()}_DATABASE_URL" for service in SETTINGS}
+    wanted |= {"KAFKA_BOOTSTRAP_SERVERS", "DARKROOM_ADMIN_DATABASE_URL", "REPLICATE_API_TOKEN"}
+    wanted |= {name for name in environment("bucket") if name.startswith("S3_")}
+
+    assert environment(OPERATORS).keys() == wanted
+    assert CONTAINERS[OPERATORS]["profiles"] == ["operator"]
+    assert [name for name, told in CONTAINERS.items() if OPERATORS in told.get("depends_on", {})] == []
+
+
+@pytest.mark.parametrize("one_shot", ONE_SHOTS)
+def test_a_one_shot_is_what_another_container_waits_for(one_shot: str) -> None:
+    waited_for = [told.get("depends_on", {}).get(one_shot) for told in CONTAINERS.values()]
+
+    # Otherwise `docker compose up --wait` takes its end for a failure.
+    assert {"condition": "service_completed_successfully"} in waited_for
+
+
+@pytest.mark.parametrize("name", ["MEDIA_GENERATOR_PROVIDER", "GENERATOR_ROUTES"])
+def test_gateway_and_generator_are_told_the_same_of_who_makes_what(name: str) -> None:
+    assert environment("gateway")[name] == environment("generator")[name]
 
 
 @pytest.mark.parametrize("container", OURS)

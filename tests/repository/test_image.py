@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from tests.repository.test_compose import CONTAINERS, ONE_SHOTS, SETTINGS
+from tests.repository.test_compose import CONTAINERS, ONE_SHOTS, OPERATORS, SETTINGS
 from tests.repository.test_locks import pins
 from tests.repository.tree import ROOT, said_by
 
@@ -38,7 +38,7 @@ def absent() -> set[str]:
 
 def start(container: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """Run a container's command as the image does, told nothing; `folder` is empty, so it finds no settings file."""
-    python, dash_m, *command = CONTAINERS[container]["command"]
+    python, dash_m, *command = CONTAINERS[container].get("entrypoint") or CONTAINERS[container]["command"]
     assert (python, dash_m) == ("python", "-m")
     line = [sys.executable, "-c", AS_IN_THE_IMAGE, ",".join(absent()), *command, *more]
     environ = {"PYTHONPATH": str(ROOT)}
@@ -82,6 +82,17 @@ def test_a_one_shot_in_the_image_is_a_command_that_exists(one_shot: str, tmp_pat
 @pytest.mark.parametrize("one_shot", ONE_SHOTS)
 def test_a_one_shot_in_the_image_gets_as_far_as_asking_for_its_settings(one_shot: str, tmp_path: Path) -> None:
     run = start(one_shot, tmp_path)
+
+    assert run.returncode == 2, run.stderr
+    assert "is not set" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["held list", "brakes list", "keys list", "ledger check", "offsets show", "bucket orphans"]
+)
+def test_an_operators_command_in_the_image_gets_as_far_as_asking_for_its_settings(command: str, tmp_path: Path) -> None:
+    run = start(OPERATORS, tmp_path, *command.split())
 
     assert run.returncode == 2, run.stderr
     assert "is not set" in run.stderr

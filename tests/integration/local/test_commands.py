@@ -61,6 +61,17 @@ def test_a_missing_setting_is_named_in_one_line(command: tuple[str, ...], settin
     assert answer.stderr.count("\n") == 1
 
 
+def test_missing_settings_of_the_bucket_are_named_and_nothing_else_is_shown(tmp_path: Path) -> None:
+    answer = darkroom(
+        "bucket", "orphans", cwd=tmp_path, UPLOADER_DATABASE_URL="postgresql://127.0.0.1:1/x", A_SECRET="hunter2"
+    )
+
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("darkroom: an S3_ setting is missing or wrong: S3_ACCESS_KEY_ID: Field required; ")
+    assert "hunter2" not in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
 def test_what_cannot_be_reached_is_named_in_one_line(tmp_path: Path) -> None:
     answer = darkroom("topics", "apply", cwd=tmp_path, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
 
@@ -82,9 +93,10 @@ def test_the_environment_wins_over_the_local_file_and_that_over_the_committed_on
     [
         (("--replicas", "painter=2"), "'painter' is not one of gateway"),
         (("--port", "gateway=x"), "'gateway=x' is not NAME=NUMBER"),
-        (("--port", "generator-2=8000"), "'generator-2' is not one of"),
+        (("--port", "generator-2=8000"), "is not one of kafka, kafka-controller, postgres, s3, gateway, generator, "
+         "uploader, ledger, generator-1, uploader-1, ledger-1\n"),  # each name once
     ],
-)
+)  # fmt: skip
 def test_wrong_usage_is_named_and_nothing_is_started(words: tuple[str, ...], problem: str, tmp_path: Path) -> None:
     answer = darkroom("up", *words, "--home", str(tmp_path / "home"))
 
