@@ -26,7 +26,7 @@ PACKAGES = bench darkroom gateway generator_service ledger_service schemas stage
 .PHONY: help demo up down test chaos bench check schemas hooks lock clean environment-local environment-dev
 
 help: ## What can be asked for
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name what; do printf '  make %-7s%s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name what; do printf '  make %-8s%s\n' "$$name" "$$what"; done
 
 demo: environment-local ## From nothing: start everything, make four pictures, save them under out/, stop everything
 	@exec $(BIN)/darkroom demo $(ARGS)

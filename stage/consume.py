@@ -21,7 +21,7 @@ from schemas.topics import EXPIRING
 from schemas.wire import Position, Record, UnreadableRecordError, dead_letter, decode
 from stage import offsets, outbox
 from stage.database import PASSING, Connection, Pool
-from stage.kafka import LogEnds, cluster_id
+from stage.kafka import LogEnds, cluster_id, whose
 from stage.polling import PatientConsumer
 from stage.rewind import rewound
 from stage.settings import KafkaSettings
@@ -228,7 +228,9 @@ class Consumer:
     async def _again(self, records: Sequence[ConsumerRecord[Any, Any]], fault: Exception) -> None:
         self._faults, self.faulty = self._faults + 1, True
         pause = min(0.2 * 2 ** min(self._faults, 10), LONGEST_PAUSE)
-        log.warning("a batch is read again", fault=type(fault).__name__, error=str(fault), pause_s=pause)
+        log.warning(
+            "a batch is read again", at=whose(fault), fault=type(fault).__name__, error=str(fault), pause_s=pause
+        )
         await asyncio.sleep(pause)
         earliest: dict[TopicPartition, int] = {}
         for record in records:

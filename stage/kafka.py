@@ -50,6 +50,11 @@ async def _start(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
             delay = min(delay * 2, 5)
 
 
+def whose(fault: Exception) -> str:
+    """Which server a fault came from, for work that needs both Kafka and PostgreSQL."""
+    return "kafka" if isinstance(fault, KafkaError) else "postgresql"
+
+
 async def publish(
     client: AIOKafkaProducer, records: Iterable[Record], *, timeout: float = PUBLISH_SECONDS
 ) -> None:  # fmt: skip

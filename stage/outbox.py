@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.wire import Headers, Record
 from stage.database import PASSING, Connection, Pool
-from stage.kafka import publish
+from stage.kafka import publish, whose
 from stage.telemetry import get_logger
 from stage.wake import Wake
 
@@ -53,7 +53,7 @@ class Relay:
                 pass
         except (KafkaError, *PASSING) as fault:
             longer = min(pause * 2, 10)
-            log.warning("facts wait in the outbox", fault=type(fault).__name__, next_try_in_s=longer)
+            log.warning("facts wait in the outbox", at=whose(fault), fault=type(fault).__name__, next_try_in_s=longer)
             return longer
         return POLL_SECONDS
 

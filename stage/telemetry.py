@@ -2,12 +2,16 @@
 
 import logging
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 from structlog.typing import Processor
 
 QUIET = ("aiokafka", "aiobotocore", "botocore", "asyncio", "faststream", "httpx", "urllib3", "PIL")
-"""Libraries whose own chatter is kept to warnings."""
+"""Libraries whose own chatter is kept to warnings, and to one of a kind in `REPEAT_SECONDS`."""
+REPEAT_SECONDS = 10.0
 
 
 def configure_logging(service: str, instance: str, level: str, log_format: str) -> None:
@@ -26,6 +30,7 @@ def configure_logging(service: str, instance: str, level: str, log_format: str) 
     )
     structlog.contextvars.bind_contextvars(service=service, instance=instance or service)
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -37,6 +42,39 @@ def configure_logging(service: str, instance: str, level: str, log_format: str) 
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+@dataclass(slots=True)
+class _Said:
+    until: float
+    unsaid: int = 0
+
+
+class Repeats(logging.Filter):
+    """Lets each place in a library speak once in `REPEAT_SECONDS`, and say then how often it was not let.
+
+    aiokafka says the same sixty times a second, in every service, for as long as Kafka is away. What our own code says
+    always passes.
+    """
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._said: dict[tuple[str, int], _Said] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if record.name.partition(".")[0] not in QUIET:
+            return True
+        place, at = (record.pathname, record.lineno), self._now()
+        said = self._said.get(place)
+        if said is not None and at < said.until:
+            said.unsaid += 1
+            return False
+        self._said[place] = _Said(at + REPEAT_SECONDS)
+        if said is not None and said.unsaid:
+            record.msg = f"{record.msg} (and {said.unsaid} more of this kind)"
+        return True
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -85,7 +85,9 @@ class Workers(Generic[Claim, Result]):
         try:
             claims = await self._beats.claim(free)
         except PASSING as fault:
-            log.warning("nothing can be claimed yet", work=self._beats.name, fault=type(fault).__name__)
+            log.warning(
+                "nothing can be claimed yet", at="postgresql", work=self._beats.name, fault=type(fault).__name__
+            )
             return False
         for claim in claims:
             task = asyncio.create_task(self._work_one(claim))
