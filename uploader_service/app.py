@@ -60,7 +60,7 @@ async def run(settings: Settings) -> int:
         handlers = Handlers(store, utc_now)
         return await stage.serve(
             topics=TOPICS, handle=handlers.hear, heard=fetchers.wake,
-            loops=[fetchers.run, storers.run, cleaners.run, upkeep.run], port=settings.port,
+            loops=[fetchers.run, storers.run, cleaners.run, upkeep.run, upkeep.keep_leases], port=settings.port,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@
     PENDING ─the source has expired, for the first time─▶ ASKED
     PENDING ─failed for good, or removed─▶ FAILED
     ASKED ─the provider named another source─▶ PENDING
+    ASKED ─it could not be asked or heard─▶ ASKED
     ASKED ─it did not, or removed─▶ FAILED
     SPOOLED ─stored─▶ STORED
     SPOOLED ─the store is away─▶ SPOOLED, after a delay
@@ -75,7 +76,9 @@ class NothingEarlier:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """The provider named no other source in time."""
+    """The provider named no other source in time. Not `asked`: or could not be asked, or heard, for all of it."""
+
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,8 @@ def decide(claim: Claim, outcome: Outcome, at: datetime, policy: Policy) -> Verd
             return _again(claim, outcome, at)
         case NothingEarlier():
             return _not_known(claim, at, policy)
-        case NoAnswer():
-            return _failed(claim, NotStored("source_expired", "the provider named no other source", passing=False), at)
+        case NoAnswer(asked):
+            return _not_renewed(claim, at, policy, asked=asked)
         case Removed():
             return _removed(claim, at)
         case _:
@@ -230,6 +233,12 @@ def _again(claim: Claim, earlier: Earlier, at: datetime) -> Verdict:
     if known.source is None:
         return _failed(claim, NotStored("source_expired", "nothing is left of the output", passing=False), at)
     return Verdict(replace(known, state="PENDING"), at, found=True)
+
+
+def _not_renewed(claim: Claim, at: datetime, policy: Policy, *, asked: bool) -> Verdict:
+    if not asked:
+        return Verdict(claim, at + policy.renewal_patience, error="not_asked")
+    return _failed(claim, NotStored("source_expired", "the provider named no other source", passing=False), at)
 
 
 def _not_known(claim: Claim, at: datetime, policy: Policy) -> Verdict:

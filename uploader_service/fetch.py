@@ -97,6 +97,7 @@ class Fetcher:
 
     def __init__(self, sessions: Mapping[Way, aiohttp.ClientSession], settings: Settings, allowed: Allowed) -> None:
         self._sessions, self._settings, self._allowed = sessions, settings, allowed
+        self._patience, self._silence = settings.fetch_timeout.total_seconds(), _silence(settings)
 
     @classmethod
     @asynccontextmanager
@@ -149,7 +150,8 @@ class Fetcher:
             try:
                 target = parsed(url)
                 way = self._allowed.admit(target, provider, way)
-                response = await self._sessions[way].get(target, headers=headers, allow_redirects=False)
+                async with asyncio.timeout(self._patience):  # a head may trickle as well
+                    response = await self._sessions[way].get(target, headers=headers, allow_redirects=False)
             except (*BREAKS, ForbiddenError) as fault:
                 raise _named(fault) from None
             if response.status not in MOVED:
@@ -162,7 +164,7 @@ class Fetcher:
         """Land the body, without the `repeated` bytes that it must begin with."""
         landing, total = transfer.landing, transfer.version.total if transfer.version else None
         self._refuse_too_large(total or 0)
-        while chunk := await _next(response):
+        while chunk := await _next(response, self._silence):
             if repeated:
                 common = min(len(chunk), len(repeated))
                 if chunk[:common] != repeated[:common]:
@@ -182,7 +184,7 @@ class Fetcher:
     def _refuse_trickle(self, transfer: Transfer) -> None:
         """The time allowed grows with what has come. Silence is the stall timeout's business."""
         elapsed = asyncio.get_running_loop().time() - transfer.began
-        if elapsed > self._settings.fetch_timeout.total_seconds() + transfer.landing.size / SLOWEST:
+        if elapsed > self._patience + transfer.landing.size / SLOWEST:
             words = f"the source is too slow: {transfer.landing.size} bytes in {elapsed:.0f} s"
             raise FetchError("source_unavailable", words, passing=True)
 
@@ -190,19 +192,24 @@ class Fetcher:
 @asynccontextmanager
 async def _session(settings: Settings, resolver: AbstractResolver) -> AsyncIterator[aiohttp.ClientSession]:
     """Connections that send nothing of ours along. The workers' slots limit their number."""
-    silence = min(settings.stall_timeout, settings.fetch_timeout).total_seconds()
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, resolver=resolver), cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence), auto_decompress=False,
-        headers={"Accept-Encoding": "identity"},
+        timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=_silence(settings)),
+        auto_decompress=False, headers={"Accept-Encoding": "identity"},
     ) as session:  # fmt: skip
         yield session
 
 
-async def _next(response: aiohttp.ClientResponse) -> bytes:
-    """What has come of the body; nothing at its end."""
+def _silence(settings: Settings) -> float:
+    """Seconds without a byte after which nobody waits for the next one."""
+    return min(settings.stall_timeout, settings.fetch_timeout).total_seconds()
+
+
+async def _next(response: aiohttp.ClientResponse, seconds: float) -> bytes:
+    """What has come of the body; nothing at its end. What frames its chunks may come without end, and is none of it."""
     try:
-        return await response.content.readany()
+        async with asyncio.timeout(seconds):
+            return await response.content.readany()
     except BREAKS as fault:
         raise BrokenOffError(f"the source broke off: {type(fault).__name__}") from None
 

@@ -20,7 +20,8 @@ class Settings(StageSettings, BucketSettings):
 
     database_url: DatabaseUrl = Field(validation_alias=AliasChoices("UPLOADER_DATABASE_URL", "DATABASE_URL"))
     port: int = Field(8102, ge=1, le=65_535)
-    max_attempts: int = Field(8, ge=1, le=100)  # tries to fetch one output before it fails for good
+    # Tries to fetch one output before it fails for good: for an hour or so, as our own network may be what is away.
+    max_attempts: int = Field(12, ge=1, le=100)
     store_for: Span = timedelta(hours=24)  # how long storing is tried after the fetch
     lease: Span = timedelta(seconds=180)  # of a claim; one that takes longer is prolonged
     fetch_timeout: Span = timedelta(seconds=60)

@@ -9,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from tinytag import TinyTag
 
 from uploader_service.decide import NotStored
+from uploader_service.glance import SeenEnoughError, glance
 from uploader_service.landing import Landing
 from uploader_service.structure import FILM, BrokenError, IncompleteError, boxes, check_complete, riff_chunks
 
@@ -92,8 +93,10 @@ def _sides(file: BinaryIO, size: int, content_type: str) -> tuple[int | None, in
         return None, None
     file.seek(0)
     try:
-        with Image.open(file) as picture:
+        with Image.open(glance(file)) as picture:
             width, height = picture.size
+    except SeenEnoughError:
+        return None, None
     except UnidentifiedImageError:
         if content_type in READ:
             raise BrokenError("nothing fits its first bytes") from None
@@ -132,7 +135,7 @@ def _tagged_seconds(file: BinaryIO, content_type: str) -> float | None:
     if content_type not in TIMED:
         return None
     file.seek(0)
-    return TinyTag.get(file_obj=file, tags=False).duration
+    return TinyTag.get(file_obj=glance(file), tags=False).duration
 
 
 def _wave_seconds(file: BinaryIO, size: int) -> float:

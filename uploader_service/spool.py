@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from stage.telemetry import get_logger
 from uploader_service.landing import Landing
 from uploader_service.uploads import Claim
 
+log = get_logger(__name__)
+
 ABANDONED_SECONDS = 3_600.0
 """A file that was begun and not written to for so long belongs to a process that is no more."""
+BROKEN = {errno.EIO, errno.EBADMSG}
+"""What a disk answers that has lost a file. Other faults are the machine's or its operator's, and stop the service."""
 OUTPUT = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(\d{1,7})\.(\d)\.\d{1,18}", re.ASCII)
 
 
@@ -53,8 +58,14 @@ class Spool:
         return await self.kept(file) if file else None
 
     async def kept(self, file: str) -> Held | None:
-        """A kept file, read through for its sum, or None when it is not there."""
-        landing = await Landing.kept(self._folder / file, self._memory_bytes)
+        """A kept file, read through for its sum, or None when it is not there or the disk has lost it."""
+        try:
+            landing = await Landing.kept(self._folder / file, self._memory_bytes)
+        except OSError as fault:
+            if fault.errno not in BROKEN:
+                raise
+            log.error("a spool file cannot be read", file=file, fault=str(fault))
+            return None
         return self._take(file, landing) if landing else None
 
     def release(self, held: Held) -> None:
@@ -66,8 +77,8 @@ class Spool:
     async def idle_files(self) -> dict[str, float]:
         """Every kept file that is in nobody's hands, with its age in seconds. Ends what was only begun, long ago."""
         there = await asyncio.to_thread(_files, self._folder)
-        begun = [name for name, age in there.items() if name.endswith(".part") and age > ABANDONED_SECONDS]
-        await self.remove(begun)
+        begun = {n: age for n, age in there.items() if n.endswith(".part") and n[: -len(".part")] not in self._in_hand}
+        await self.remove([name for name, age in begun.items() if age > ABANDONED_SECONDS])
         kept = {n: age for n, age in there.items() if not n.endswith(".part") and n not in self._in_hand}
         self._left = {name.rpartition(".")[0]: name for name in kept}
         return kept

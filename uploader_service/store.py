@@ -148,6 +148,27 @@ class Store:
             self._owner,
         )
 
+    async def keep_spooled(self, at: datetime) -> None:
+        """Prolong our lease on what waits in our spool: there may be more than can be tried within it."""
+        await self._pool.execute(
+            """
+            UPDATE uploads SET spool_until = $2 WHERE id IN (
+                SELECT id FROM uploads WHERE spooled_by = $1 AND state = 'SPOOLED' AND spool_until < $3
+                FOR UPDATE SKIP LOCKED
+            )
+            """,  # whoever holds a row prolongs it himself
+            self._owner,
+            at + self._spool_lease,
+            at + self._spool_lease / 2,
+        )
+
+    async def unsaid(self, claim: Claim) -> bool:
+        """Whether something about this output's job still waits for Kafka."""
+        found: bool = await self._pool.fetchval(
+            "SELECT EXISTS (SELECT FROM outbox WHERE key = $1)", str(claim.job_id).encode()
+        )
+        return found
+
     async def earlier(self, claim: Claim) -> Earlier | None:
         """What the latest revision before a claim's has of the same output, or None when none is known."""
         row = await self._pool.fetchrow(

@@ -1,6 +1,7 @@
 """What has to be seen to now and then: leases, sources that run out, silent owners, files and objects nobody needs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from prometheus_client import Counter, Gauge
@@ -37,10 +38,18 @@ class Upkeep:
         self._bucket_due = now()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Go rounds until `stopping`, several within each lease."""
-        pause = min(ROUND_SECONDS, self._settings.lease.total_seconds() / 4)
+        """Go rounds until `stopping`."""
+        await self._rounds(stopping, self.warn, self.take_over, self.sweep_spool, self.sweep_bucket)
+
+    async def keep_leases(self, stopping: asyncio.Event) -> None:
+        """Keep up our leases until `stopping`, on rounds of their own: sweeping a large bucket outlives a lease."""
+        await self._rounds(stopping, self.keep_claims, self.keep_spooled)
+
+    async def _rounds(self, stopping: asyncio.Event, *tasks: Callable[[], Awaitable[None]]) -> None:
+        """Several within each lease."""
+        pause = min(ROUND_SECONDS, min(self._settings.lease, self._settings.spool_lease).total_seconds() / 4)
         while not stopping.is_set():
-            for task in (self.keep_claims, self.warn, self.take_over, self.sweep_spool, self.sweep_bucket):
+            for task in tasks:
                 try:
                     await task()
                 except (StoreError, *PASSING) as fault:
@@ -55,6 +64,10 @@ class Upkeep:
         """Keep up the leases of what is in work here: large outputs take longer than a lease."""
         if in_work := list(self._worker.in_work):
             await self._store.prolong(in_work, self._now() + self._settings.lease)
+
+    async def keep_spooled(self) -> None:
+        """Keep up the lease of what waits in our spool, tried lately or not."""
+        await self._store.keep_spooled(self._now())
 
     async def warn(self) -> None:
         """Say once of each output that it is not fetched while its source runs out."""

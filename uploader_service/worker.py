@@ -1,8 +1,9 @@
 """Claims outputs that are due, fetches them, stores them, and names what came of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -10,6 +11,7 @@ from prometheus_client import Counter
 from schemas.clock import Clock
 from schemas.events import UrlSource
 from schemas.identity import storage_key_of
+from stage.database import PASSING
 from stage.telemetry import get_logger
 from uploader_service.decide import (
     Kept,
@@ -33,10 +35,15 @@ from uploader_service.settings import Settings
 from uploader_service.sniff import NotMediaError, sniff, unexpected
 from uploader_service.spool import Held, Spool
 from uploader_service.store import Store
+from uploader_service.store_calls import seconds_for
 from uploader_service.uploads import Claim, Media, Spooled
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
+PAUSE_SECONDS = 0.5
+SLOW_SECONDS = 5.0
+"""With all fetches waiting so long for the store, sources would run out."""
 EXPIRED = Counter("darkroom_sources_expired", "Outputs whose source was gone before they were fetched")
 FULL = Counter("darkroom_spool_full", "Outputs that found no room in the spool, each time")
 
@@ -59,6 +66,8 @@ class Worker:
         self._store, self._fetcher, self._objects, self._spool = store, fetcher, objects, spool
         self._settings, self._policy, self._now = settings, settings.policy, now
         self._spooled = spooled
+        self._listening_since = now()
+        self._store_away = False  # its last answer was a fault that passes, took long, or never came
         self.in_work: set[tuple[int, int]] = set()
         """Id and fence of claims whose leases must be kept up: in work, or not recorded yet."""
 
@@ -102,14 +111,14 @@ class Worker:
     async def _do(self, claim: Claim) -> tuple[Outcome, Held | None]:
         match step(claim):
             case Step.FIND:
-                return await self._store.earlier(claim) or NothingEarlier(), None
+                return await _patiently(lambda: self._store.earlier(claim)) or NothingEarlier(), None
             case Step.FETCH:
                 held = await self._spool.left_behind(claim) or self._spool.landing(claim)
                 return await self._fetch_and_store(claim, held), held
             case Step.STORE:
                 return await self._store_spooled(claim)
             case Step.END:
-                return (Removed() if claim.removed else NoAnswer()), None
+                return await self._end(claim), None
 
     async def _fetch_and_store(self, claim: Claim, held: Held) -> Outcome:
         """Fetch, and store at once what is small; a crash fetches it again. What is large is safe in a file first."""
@@ -124,8 +133,10 @@ class Worker:
             return NoRoom()
         if landing.content is None:
             return await self._kept(held, media)
+        if self._store_away and not isinstance(kept := await self._kept(held, media), NoRoom):
+            return kept  # whoever waited for the store would fetch nothing meanwhile
         try:
-            await self._objects.put(media.key, landing, media.content_type, first=claim.attempt == 1)
+            await self._put(media, landing, first=claim.attempt == 1)
         except StoreError as fault:
             return await self._kept(held, media, fault.outcome) if fault.outcome.passing else fault.outcome
         return Stored(media)
@@ -150,6 +161,16 @@ class Worker:
             seen.content_type, seen.width, seen.height, seen.duration_ms,
         )  # fmt: skip
 
+    async def _put(self, media: Media, landing: Landing, *, first: bool) -> None:
+        """Put it, and remember whether the store is there. Raises `StoreError`."""
+        began = self._now()
+        try:
+            await self._objects.put(media.key, landing, media.content_type, first=first)
+        except StoreError as fault:
+            self._store_away = fault.outcome.passing
+            raise
+        self._store_away = (self._now() - began).total_seconds() > seconds_for(landing.size, SLOW_SECONDS)
+
     async def _kept(self, held: Held, media: Media, fault: NotStored | None = None) -> Outcome:
         try:
             await held.landing.keep()
@@ -168,10 +189,17 @@ class Worker:
                 await held.landing.discard()  # at once: what was changed must never be taken for what was left behind
             return SpoolLost(), held
         try:
-            await self._objects.put(claim.media.key, held.landing, claim.media.content_type, first=False)
+            await self._put(claim.media, held.landing, first=False)
         except StoreError as fault:
             return fault.outcome, held
         return Stored(claim.media), held
+
+    async def _end(self, claim: Claim) -> Outcome:
+        """Whether it is over: a provider that we could not ask yet, or not hear, has not been silent."""
+        if claim.removed:
+            return Removed()
+        deaf = self._now() < self._listening_since + self._policy.renewal_patience
+        return NoAnswer(asked=not deaf and not await _patiently(lambda: self._store.unsaid(claim)))
 
     async def _let_go(self, held: Held, verdict: Verdict, *, counted: bool) -> None:
         """Remove the bytes unless the row speaks of them. Those of a claim that did not count may be another's now."""
@@ -182,3 +210,13 @@ class Worker:
             log.warning("a spool file is removed later", file=held.file, fault=type(fault).__name__)
         finally:
             self._spool.release(held)
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What the rows say, once PostgreSQL answers. Until then nothing could be recorded either."""
+    while True:
+        try:
+            return await ask()
+        except PASSING as fault:
+            log.warning("rows cannot be read yet", fault=type(fault).__name__)
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -71,29 +71,38 @@ async def _look(
                     f"nothing was removed: the uploader's tables know none of the {len(found.orphans)} objects. "
                     "Is it another database, or another bucket?"
                 )
-            return found, await bucket.remove(found.orphans) if remove else 0
+            if not remove:
+                return found, 0
+            await bucket.give_up(found.unfinished)
+            return found, await bucket.remove(found.orphans)
     except (ClientError, BotoCoreError, OSError) as fault:
         raise NothingChanged(f"the bucket does not answer as it should: {fault}") from None
 
 
 def _as_object(found: "Found", removed: int) -> dict[str, object]:
     return {
-        "listed": found.listed, "foreign": found.foreign, "young": found.young,
+        "listed": found.listed, "foreign": found.foreign, "young": found.young, "unheard": found.unheard,
         "bytes": sum(orphan.size for orphan in found.orphans), "removed": removed, "orphans": found.orphans,
+        "unfinished": found.unfinished,
     }  # fmt: skip
 
 
 def _words(found: "Found", removed: int, remove: bool) -> str:
     size = sum(orphan.size for orphan in found.orphans)
-    beside = f"{found.young} too young to be judged, {found.foreign} with names that are none of ours"
+    beside = (
+        f"{found.young} too young to be judged, {found.unheard} staged and not heard of yet, "
+        f"{found.foreign} with names that are none of ours"
+    )
     said = [f"{found.listed} objects: {len(found.orphans)} orphans ({size / 1_000_000:.1f} MB), {beside}."]
     if found.orphans:
         rows = [(each.key, each.size, each.modified_at, each.why.value) for each in found.orphans[:SHOWN]]
         said.append(table(("KEY", "BYTES", "CHANGED", "WHY"), rows))
     if len(found.orphans) > SHOWN:
         said.append(f"and {len(found.orphans) - SHOWN} more: see --json")
+    if found.unfinished:
+        said.append(f"{len(found.unfinished)} uploads in parts that nobody finished.")
     if remove:
         said.append(f"{removed} removed.")
-    elif found.orphans:
+    elif found.orphans or found.unfinished:
         said.append("Nothing was changed; --remove deletes them.")
     return "\n".join(said)

@@ -38,6 +38,7 @@ class Desk:
         self.time = NOON
         self.sources, self.objects = Sources(PICTURE), Objects()
         self.full_disk = False
+        self._published: list[dict[str, Any]] = []
 
     def now(self) -> datetime:
         """The time, as the test has set it."""
@@ -54,10 +55,15 @@ class Desk:
         await started.store.take_back(self.now())
         return started
 
+    async def publishes(self) -> None:
+        """Kafka takes what waits for it."""
+        self._published = await self.facts()
+        await self.pool.execute("DELETE FROM outbox")
+
     async def facts(self) -> list[dict[str, Any]]:
         """What was said, in order."""
         rows = await self.pool.fetch("SELECT value FROM outbox ORDER BY id")
-        return [json.loads(row["value"]) for row in rows]
+        return self._published + [json.loads(row["value"]) for row in rows]
 
     async def said(self) -> list[str]:
         """The same in short: topics, and codes of failures, marked where they are final."""

@@ -1,5 +1,7 @@
 """Sources that are asked for once more, and outputs that are stored again without being generated again."""
 
+import asyncio
+
 from schemas.events import MediaGenerated, Redo, RetryRequested, UrlSource
 from tests.builders import JOB, a_generated_output, a_retry
 from tests.integration.uploader_service.desk import PICTURE, STAGED, Desk, Instance
@@ -27,6 +29,7 @@ async def an_asked_one(desk: Desk) -> Instance:
     await uploader.hears(a_generated_output())
     desk.sources.content = GONE
     assert await uploader.fetches() == ["ASKED"]
+    await desk.publishes()
     return uploader
 
 
@@ -58,6 +61,34 @@ async def test_a_provider_that_does_not_answer_is_waited_for_with_patience_and_n
 
     assert (early, await uploader.fetches()) == ([], ["FAILED"])
     assert (await desk.said())[-1] == "upload.failed source_expired for good"
+
+
+async def test_a_provider_is_given_its_time_anew_when_nobody_of_ours_could_hear_it(desk: Desk) -> None:
+    await an_asked_one(desk)
+    desk.passes(hours=1)
+
+    restarted = await desk.instance()
+    desk.sources.content = PICTURE
+
+    assert await restarted.fetches() == ["ASKED"]
+    await restarted.hears(a_renewal())
+    assert await restarted.fetches() == ["STORED"]
+
+
+async def test_a_provider_that_was_not_asked_yet_because_kafka_was_away_is_waited_for(desk: Desk) -> None:
+    uploader = await desk.instance()
+    await uploader.hears(a_generated_output())
+    desk.sources.content = GONE
+    await uploader.fetches()
+    desk.passes(minutes=5)
+    unsaid = await uploader.fetches()
+
+    await desk.publishes()
+    desk.passes(minutes=4)
+    early = await uploader.fetches()
+    desk.passes(minutes=1)
+
+    assert (unsaid, early, await uploader.fetches()) == (["ASKED"], [], ["FAILED"])
 
 
 async def test_an_answer_that_comes_while_the_end_is_being_recorded_wins(desk: Desk) -> None:
@@ -144,6 +175,25 @@ async def test_a_retry_that_is_heard_before_its_output_waits_for_it(desk: Desk) 
     assert sorted(await uploader.fetches()) == ["PENDING", "STORED"]
     assert await uploader.fetches() == ["STORED"]
     assert sorted(desk.objects.there) == [f"jobs/0d0/{JOB}/{revision}/0.png" for revision in (1, 2)]
+
+
+async def test_a_database_that_restarts_while_a_retry_looks_for_its_output_stops_nobody(desk: Desk) -> None:
+    uploader = await desk.instance()
+    await uploader.hears(a_generated_output())
+    await uploader.fetches()
+    await uploader.hears(stored_again())
+    claims = await uploader.worker.claim_to_fetch(64)
+
+    async with desk.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK uploads IN ACCESS EXCLUSIVE MODE")
+        looking = asyncio.create_task(uploader.works(claims))
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        async with asyncio.timeout(10):
+            while not await desk.pool.fetchval(cut):  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(10):
+        assert await uploader.records(await looking) == ["PENDING"]
 
 
 async def test_a_retry_of_what_never_existed_ends(desk: Desk) -> None:

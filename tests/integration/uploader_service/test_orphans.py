@@ -36,6 +36,13 @@ class Place:
         await self._client.put_object(Bucket=self._bucket, Key=key, Body=b"bytes", Metadata=changed)
         return key
 
+    async def begin_in_parts(self, key: str) -> None:
+        """An upload in parts, with one part, that nobody ends."""
+        begun = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key)
+        await self._client.upload_part(
+            Bucket=self._bucket, Key=key, UploadId=begun["UploadId"], PartNumber=1, Body=b"part"
+        )
+
     async def row(self, job_id: UUID, state: str, key: str | None = None, source: str | None = None) -> None:
         """What the tables say of the first output of a job."""
         await self.pool.execute(
@@ -72,7 +79,7 @@ async def place(servers: Stack) -> AsyncIterator[Place]:
     settings = BucketSettings.model_validate(servers.environ)
     pool = await new_pool(servers.environ["UPLOADER_DATABASE_URL"], schema=SCHEMA, name="test", size=2)
     async with pool, bucket_client(settings) as client:
-        await pool.execute("TRUNCATE uploads")
+        await pool.execute("TRUNCATE uploads, removals")
         here = Place(servers, pool, client, settings.s3_bucket_name)
         for key in await here.keys():
             await client.delete_object(Bucket=settings.s3_bucket_name, Key=key)
@@ -103,6 +110,37 @@ async def test_a_staged_source_is_one_once_no_upload_waits_for_it(place: Place) 
     await place.pool.execute("UPDATE uploads SET state = 'STORED'")
 
     assert (before, for_a_retry, await place.whys()) == ({}, {}, {STAGED: Why.STAGED})
+
+
+async def test_a_staged_source_that_the_uploader_has_not_heard_of_is_counted_and_left_alone(place: Place) -> None:
+    """Nothing else holds what was paid for, while an uploader that was stopped for a day has not read so far."""
+    await place.put(STAGED)
+
+    found = await place.orphans.find(utc_now() + timedelta(minutes=1))
+
+    assert (found.unheard, found.orphans, found.another_place) == (1, [], False)
+
+
+async def test_what_was_put_after_its_job_was_removed_is_one(place: Place) -> None:
+    job = uuid4()
+    key = await place.put(storage_key_of(job, 1, 0, "jpg"))
+    await place.row(job, "STORED")
+    await place.pool.execute("INSERT INTO removals (job_id, revision) VALUES ($1, 1)", job)
+
+    assert await place.whys() == {key: Why.REMOVED}
+
+
+async def test_uploads_in_parts_that_a_kill_left_behind_are_found_and_given_up(place: Place) -> None:
+    key = storage_key_of(uuid4(), 1, 0, "mp4")
+    await place.begin_in_parts(key)
+    await place.begin_in_parts("jobs/of-somebody.mp4")
+    young = await place.orphans.find(utc_now() - timedelta(hours=1))
+
+    found = await place.orphans.find(utc_now() + timedelta(minutes=1))
+    await place.orphans.give_up(found.unfinished * 2)
+
+    assert (young.unfinished, [each.key for each in found.unfinished]) == ([], [key])
+    assert (await place.orphans.find(utc_now() + timedelta(minutes=1))).unfinished == []
 
 
 async def test_what_is_young_or_not_ours_is_counted_and_left_alone(place: Place) -> None:

@@ -45,6 +45,19 @@ async def test_an_owner_that_keeps_trying_keeps_its_lease_for_as_long_as_the_sto
     assert (await desk.state(), desk.sources.asked) == ("SPOOLED", 1)
 
 
+async def test_an_owner_that_has_more_in_its_spool_than_it_can_try_in_time_keeps_its_lease(desk: Desk) -> None:
+    owner = await an_owner(desk)
+    other = await desk.instance("uploader-2")
+
+    for _ in range(6):
+        desk.passes(minutes=5)
+        await owner.upkeep.keep_spooled()
+        await other.upkeep.take_over()
+
+    assert await owner.stores() == ["STORED"]
+    assert desk.sources.asked == 1
+
+
 async def test_what_a_silent_owner_spooled_is_fetched_again_by_another(desk: Desk) -> None:
     owner = await an_owner(desk)
     other = await desk.instance("uploader-2")
@@ -137,6 +150,34 @@ async def test_a_file_whose_output_no_row_knows_is_left_until_it_is_old(desk: De
     await uploader.upkeep.sweep_spool()
 
     assert (young, uploader.files) == ([file], [])
+
+
+async def test_what_is_being_written_is_never_swept_though_the_clock_jumps(desk: Desk) -> None:
+    uploader = await desk.instance()
+    await uploader.hears(a_generated_output())
+    held = uploader.spool.landing((await uploader.worker.claim_to_fetch(64))[0])
+    await held.landing.write(bytes(2 * desk.settings.memory_bytes))
+    (part,) = uploader.files
+    os.utime(part, (0, 0))
+
+    await uploader.upkeep.sweep_spool()
+
+    await held.landing.keep()
+    assert [file.name for file in uploader.files] == [held.file]
+
+
+async def test_a_file_that_cannot_be_read_any_more_is_fetched_again_and_stops_nobody(desk: Desk) -> None:
+    uploader = await an_owner(desk)
+    (file,) = uploader.files
+    file.unlink()
+    file.symlink_to("/proc/self/mem")  # whose first byte cannot be read, as of a broken disk
+    desk.passes(minutes=1)
+
+    assert await uploader.stores() == ["PENDING"]
+    await uploader.upkeep.sweep_spool()
+
+    assert [await uploader.fetches(), await uploader.stores()] == [["SPOOLED"], ["STORED"]]
+    assert desk.sources.asked == 2
 
 
 async def test_what_is_in_hand_is_never_swept(desk: Desk) -> None:

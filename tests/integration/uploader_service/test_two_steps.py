@@ -46,6 +46,48 @@ async def test_a_store_that_is_away_for_45_minutes_loses_nothing_and_the_source_
     assert set(said[:-1]) == {"upload.failed storage_failed"}
 
 
+async def test_while_the_store_is_away_outputs_are_kept_without_asking_it_each_time(desk: Desk) -> None:
+    uploader = await desk.instance()
+    await uploader.hears(*(a_generated_output(index=index) for index in range(3)))
+    desk.objects.away = AWAY
+
+    kept = [await uploader.fetches(1) for _ in range(3)]
+    asked, desk.objects.away = len(desk.objects.firsts), None
+    desk.passes(minutes=5)
+    stored = await uploader.stores()
+    await uploader.hears(a_generated_output(job_id=ANOTHER_JOB))
+
+    assert (kept, asked, stored) == ([["SPOOLED"]] * 3, 1, ["STORED"] * 3)
+    assert await uploader.fetches() == ["STORED"]
+
+
+async def test_while_the_store_is_slow_outputs_are_kept_first_so_that_no_fetch_waits_for_it(desk: Desk) -> None:
+    async def takes_long() -> None:
+        desk.passes(seconds=10)
+
+    uploader = await desk.instance()
+    await uploader.hears(*(a_generated_output(index=index) for index in range(3)))
+    desk.objects.on_stored = takes_long
+
+    slow = [await uploader.fetches(1) for _ in range(2)]
+    desk.objects.on_stored = _goes_on
+
+    assert (slow, await uploader.stores()) == ([["STORED"], ["SPOOLED"]], ["STORED"])
+    assert await uploader.fetches() == ["STORED"]
+
+
+async def test_with_a_full_disk_a_store_that_was_away_is_asked_all_the_same(desk: Desk) -> None:
+    uploader = await desk.instance()
+    await uploader.hears(a_generated_output())
+    desk.objects.away, desk.full_disk = AWAY, True
+    assert await uploader.fetches() == ["PENDING"]
+
+    desk.objects.away = None
+    desk.passes(minutes=5)
+
+    assert await uploader.fetches() == ["STORED"]
+
+
 async def test_every_try_of_both_steps_has_a_number_of_its_own(desk: Desk) -> None:
     uploader = await desk.instance()
     await uploader.hears(a_generated_output())
@@ -175,7 +217,9 @@ async def test_a_spool_file_that_is_lost_is_fetched_again(desk: Desk) -> None:
 
     desk.passes(minutes=10)
 
-    assert [await uploader.stores(), await uploader.fetches()] == [["PENDING"], ["STORED"]]
+    assert [await uploader.stores(), await uploader.fetches(), await uploader.stores()] == [
+        ["PENDING"], ["SPOOLED"], ["STORED"],
+    ]  # fmt: skip
 
 
 async def test_a_spool_file_that_was_changed_is_never_stored(desk: Desk) -> None:
@@ -188,7 +232,9 @@ async def test_a_spool_file_that_was_changed_is_never_stored(desk: Desk) -> None
 
     desk.passes(minutes=10)
 
-    assert [await uploader.stores(), await uploader.fetches()] == [["PENDING"], ["STORED"]]
+    assert [await uploader.stores(), await uploader.fetches(), await uploader.stores()] == [
+        ["PENDING"], ["SPOOLED"], ["STORED"],
+    ]  # fmt: skip
     assert desk.objects.there[KEY][0] == PICTURE
 
 

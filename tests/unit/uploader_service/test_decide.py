@@ -270,7 +270,7 @@ def happening() -> set[tuple[str, str]]:
             NothingEarlier(), Removed(),
         ]),
         "PENDING": (an_upload_claim(), [STORED, KEPT, BUSY, NoRoom(), EXPIRED, BROKEN, Removed()]),
-        "ASKED": (an_upload_claim(state="ASKED", asked=True), [NoAnswer(), Removed()]),
+        "ASKED": (an_upload_claim(state="ASKED", asked=True), [NoAnswer(), NoAnswer(asked=False), Removed()]),
         "SPOOLED": (a_spooled_claim(), [STORED, AWAY, CONFLICT, SpoolLost(), Removed()]),
     }  # fmt: skip
     seen = {("ASKED", "PENDING")}  # a renewal
