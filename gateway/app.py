@@ -21,7 +21,7 @@ from gateway.control import control
 from gateway.cors import origins_in
 from gateway.docs_page import STATIC, docs_page
 from gateway.doors import KeyDoor
-from gateway.health import health_routes, welcome
+from gateway.health import Staying, health_routes, welcome
 from gateway.history import history
 from gateway.hooks import hooks
 from gateway.hosts import names_in
@@ -141,11 +141,12 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
         {"replicate": secret} if (secret := settings.replicate_webhook_secret.get_secret_value()) else {},
         utc_now,
     )
-    health = health_routes({"kafka": kafka_answers}, {"postgres": database_answers})
+    staying = Staying()
+    health = health_routes({"kafka": kafka_answers, "gateway": staying.check}, {"postgres": database_answers})
     limits = LimitStore(pool_of_limits)
     queue, limiter = QueueLimit(limits, settings.jobs_queued), Limiter(limits, settings.requests_per_minute)
     routers = [
-        api(publisher, KnownRequests(store), queue, asks, quotes, utc_now),
+        api(publisher, KnownRequests(store), reader, queue, asks, quotes, utc_now),
         job_status(reader, watcher),
         doorbells,
     ]
@@ -154,7 +155,7 @@ async def assemble(settings: Settings, instance: str, stack: AsyncExitStack) -> 
     keys = KeyDoor(KeyStore(pool_of_keys), utc_now)
     door: Door = OpenDoor(names_in(settings.auth_open_hosts)) if settings.auth == "open" else keys
     app = build(routers, health, door, limiter)
-    return app, [keys.run, limiter.run, watcher.run]
+    return app, [staying.run, keys.run, limiter.run, watcher.run]
 
 
 def named(route: BaseRoute) -> BaseRoute:

@@ -72,7 +72,9 @@ class RetryAccepted(BaseModel):
     """A new revision of a job, which will reach a final status like the one before."""
 
     job_id: UUID = Field(description="The job: its id stays.")
-    revision: int = Field(description="The new one. The job's status shows it within a moment.")
+    revision: int = Field(
+        description="The new one. The job's status shows it within a moment: give it as `revision` to wait for its end."
+    )
     outputs: list[OutputAgain] = Field(description="What is done again, and from where on.")
     message: str = Field("Retry accepted and queued for processing", description="The same in words.")
     links: dict[str, str] = Field(description="Where to look next.")

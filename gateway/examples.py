@@ -76,7 +76,7 @@ def refusal(status: str) -> dict[str, Any]:
 EXAMPLES: dict[str, dict[str, Any]] = {
     "Welcome": {"message": "Media Generation Microservice", "status": "running"},
     "Health": {"status": "healthy"},
-    "Readiness": {"status": "ready", "checks": {"postgres": "ok", "kafka": "ok"}},
+    "Readiness": {"status": "ready", "checks": {"kafka": "ok", "gateway": "ok", "postgres": "ok"}},
     "JobAsk": {
         **ASKED, "prompt": "A futuristic city at sunset", "seed": 12345, "output_format": "jpg",
         "input": {"style": "oil"}, "deadline": "2026-05-01T12:00:00Z", "max_attempts": 1,

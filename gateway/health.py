@@ -1,6 +1,6 @@
 """`/`, `/health` and `/health/ready`: who answers here, and how it is."""
 
-from asyncio import gather
+import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -28,8 +28,31 @@ class Health(BaseModel):
 class Readiness(BaseModel):
     """Whether what a gateway needs answers."""
 
-    status: Literal["ready", "not ready"] = Field(description="`ready` when Kafka answers.")
+    status: Literal["ready", "not ready"] = Field(
+        description="`ready` when Kafka answers, and the process was not told to stop."
+    )
     checks: dict[str, str] = Field(description="`ok`, or the kind of fault, by what was asked.")
+
+
+class StoppingError(Exception):
+    """This gateway was told to stop: whoever has the choice asks another one."""
+
+
+class Staying:
+    """Whether this gateway was not told to stop. `run` must run."""
+
+    def __init__(self) -> None:
+        self._stopping = False
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Hear of it."""
+        await stopping.wait()
+        self._stopping = True
+
+    async def check(self) -> None:
+        """Raise `StoppingError` from then on."""
+        if self._stopping:
+            raise StoppingError
 
 
 def welcome() -> APIRouter:
@@ -64,8 +87,10 @@ def health_routes(needed: Mapping[str, Check], helpful: Mapping[str, Check] = Ma
         responses={503: {"model": Readiness, "description": "Something that it needs does not answer."}},
     )  # fmt: skip
     async def ready(response: Response) -> Readiness:
-        """Asks Kafka and the job store, for two seconds at most. Accepting jobs needs Kafka alone, so that decides."""
-        (good, parts), (_, others) = await gather(readiness(needed), readiness(helpful))
+        """Asks Kafka and the job store, for two seconds at most. Accepting jobs needs Kafka alone, so that decides, and
+        whether this server is about to stop.
+        """
+        (good, parts), (_, others) = await asyncio.gather(readiness(needed), readiness(helpful))
         response.status_code = 200 if good else 503
         return Readiness(status="ready" if good else "not ready", checks=parts | others)
 

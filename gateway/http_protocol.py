@@ -75,6 +75,11 @@ class GatewayHttp(HttpToolsProtocol):
             self._refuse(Problem(414, "url-too-long", f"the URL takes more than {URL_BYTES} bytes"))
         self._refuse(Problem(400, "bad-request", "these bytes are no HTTP request"))
 
+    def shutdown(self) -> None:
+        """Close when nothing is asked, and after the answer when something is: a request may have arrived in part."""
+        if not self._in_head:
+            super().shutdown()
+
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: who would rather speak something else is answered in HTTP."""
 

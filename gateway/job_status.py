@@ -13,6 +13,7 @@ from gateway.problems import responses
 from gateway.routes import JobId
 from gateway.status import StatusReader
 from gateway.waiting import Watcher
+from schemas.events import Revision
 from schemas.jobs import Job
 
 LONGEST_WAIT = 60
@@ -46,6 +47,14 @@ def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
                 "as that is there, and with the job as it is when the time is over.",
             ),
         ] = None,
+        revision: Annotated[
+            Revision | None,
+            Query(
+                description="With a wait: the end of an earlier revision does not count. A retry's answer names the "
+                "one that it begins.",
+                examples=[2],
+            ),
+        ] = None,
         prefer: Annotated[
             str | None,
             Header(
@@ -69,10 +78,12 @@ def job_status(reader: StatusReader, watcher: Watcher) -> APIRouter:
         """
         patience = patience_of(wait, prefer)
         answer = await reader.answer(job_id, caller.tenant)
-        if patience.seconds and not answer.done and (if_none_match is None or answer.is_known(if_none_match)):
-            until_done, gone = if_none_match is None, partial(_gone, request)
+        wanted = revision or 1
+        over = answer.done and answer.seen.revision >= wanted
+        if patience.seconds and not over and (if_none_match is None or answer.is_known(if_none_match)):
+            done_in, gone = wanted if if_none_match is None else None, partial(_gone, request)
             if await watcher.wait(
-                answer.job_id, answer.seen, patience.seconds, gone, tenant=caller.tenant, until_done=until_done
+                answer.job_id, answer.seen, patience.seconds, gone, tenant=caller.tenant, done_in=done_in
             ):
                 answer = await reader.answer(job_id, caller.tenant)
         return _response(answer, if_none_match, patience.headers)

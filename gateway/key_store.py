@@ -7,7 +7,9 @@ from datetime import datetime
 import asyncpg
 
 from gateway.callers import Caller, Limits, Scope
-from stage.database import Pool
+from stage.database import Pool, within
+
+PATIENCE = 1.0  # seconds to write down uses: what is not written now is written later, and a stop waits for it
 
 KNOWN = """
     SELECT keys.id, hash, tenant, scopes, expires_at, revoked_at IS NOT NULL AS revoked,
@@ -47,7 +49,7 @@ class KeyStore:
     async def used(self, keys: Mapping[str, datetime]) -> None:
         """Keep when these keys were used last. One that was used within the minute before stays as it is."""
         rows = sorted(keys.items())  # in one order everywhere: two replicas must not wait for each other
-        await self._pool.execute(USED, [key for key, _ in rows], [at for _, at in rows])
+        await within(PATIENCE, self._pool.execute(USED, [key for key, _ in rows], [at for _, at in rows]))
 
 
 def _known(row: asyncpg.Record) -> KnownKey:

@@ -15,6 +15,7 @@ from gateway.publisher import NotAcknowledgedError, Publisher
 from gateway.queue_limit import QueueLimit
 from gateway.quotes import Quote, Quotes
 from gateway.reuse import KnownRequests
+from gateway.status import StatusReader
 from schemas.clock import Clock
 from schemas.events import JobRequested
 from schemas.jobs import Status
@@ -34,7 +35,8 @@ class JobAccepted(BaseModel):
 
 
 def api(
-    publisher: Publisher, known: KnownRequests, queue: QueueLimit, asks: Asks, quotes: Quotes, now: Clock
+    publisher: Publisher, known: KnownRequests, reader: StatusReader, queue: QueueLimit, asks: Asks, quotes: Quotes,
+    now: Clock,
 ) -> APIRouter:  # fmt: skip
     """The first route of the original service, under the same name with the same fields."""
     router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=LeanRoute)
@@ -72,7 +74,7 @@ def api(
         if dry_run:
             _refuse_late(requested, accepted=False, key=key)
             return JSONResponse(quotes.of(ask, asks.warnings(ask)).model_dump(mode="json"))
-        repeated = await known.refuse_another(requested) if idempotency_key is not None else False
+        repeated = await _repeated(requested, known, reader) if idempotency_key is not None else False
         _refuse_late(requested, accepted=repeated, key=key)
         await queue.admit(caller, repeated=job_id if idempotency_key else None)
         try:
@@ -100,12 +102,27 @@ def _requested(ask: JobAsk, job_id: UUID, tenant: str, now: Clock) -> JobRequest
     )  # fmt: skip
 
 
+async def _repeated(requested: JobRequested, known: KnownRequests, reader: StatusReader) -> bool | None:
+    """Whether the job was accepted before, as far as that matters; None when nobody can say.
+
+    What the ledger has not heard of is looked for in the log only when it would be refused otherwise.
+    """
+    repeated = await known.refuse_another(requested)
+    if repeated is False and _is_late(requested):
+        return await reader.accepted(requested.job_id, requested.tenant)
+    return repeated
+
+
+def _is_late(requested: JobRequested) -> bool:
+    return requested.deadline is not None and requested.deadline <= requested.occurred_at
+
+
 def _refuse_late(requested: JobRequested, *, accepted: bool | None, key: str) -> None:
     """Raise a problem when the deadline has passed, unless the job was accepted before: a repeat is that job for ever.
 
     When nobody can say whether it was, no is not said: it would invite a new key, and the same job paid for twice.
     """
-    if accepted or requested.deadline is None or requested.deadline > requested.occurred_at:
+    if accepted or not _is_late(requested):
         return
     if accepted is None:
         raise unavailable(

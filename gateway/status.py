@@ -1,6 +1,7 @@
 """What a job's owner may know of it, read so that whoever was answered 202 is never answered 404."""
 
 import asyncio
+from http import HTTPStatus
 from uuid import UUID
 
 from aiokafka import TopicPartition
@@ -8,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from gateway.answers import Answer, Answers, job_of
 from gateway.log_tail import LogTail, TooFarBehindError
-from gateway.problems import no_such_job, unavailable
+from gateway.problems import Problem, no_such_job, unavailable
 from gateway.signing import Signer
 from gateway.store import PATIENCE, Row, Store
 from schemas.events import JobRequested
@@ -17,6 +18,8 @@ from schemas.jobs import Job, pending_job
 from schemas.wire import NewerVersionError
 from stage.database import PASSING, within
 from stage.kafka import LogEnds
+
+NO_ANSWER = (KafkaError, OSError)  # a time that is over is an OSError as well
 
 
 class StatusReader:
@@ -43,6 +46,14 @@ class StatusReader:
         found = await self._found(raw_id, tenant)
         return _pending(found) if isinstance(found, JobRequested) else job_of(found)
 
+    async def accepted(self, job_id: UUID, tenant: str) -> bool | None:
+        """Whether this job was accepted; None when that cannot be said now."""
+        try:
+            await self._found(str(job_id), tenant)
+        except Problem as problem:
+            return False if problem.status == HTTPStatus.NOT_FOUND else None
+        return True
+
     async def _found(self, raw_id: str, tenant: str) -> Row | JobRequested:
         """What the ledger knows of the job, or the log while the ledger does not know it yet."""
         try:
@@ -58,25 +69,37 @@ class StatusReader:
         return found
 
     async def _beyond_the_ledger(self, job_id: UUID, tenant: str) -> Row | JobRequested | None:
-        """On a miss, in this order: where the log ends, then how far the ledger is, then what lies between."""
+        """On a miss, in this order: where the log ends, then how far the ledger is, then what lies between.
+
+        A fault of the job store escapes as it is, any other one as a problem.
+        """
         key = str(job_id).encode()
         place = TopicPartition(JobRequested.topic, partition_of(key))
+        end = await self._end(place)
+        row, following = await within(PATIENCE, self._store.job_and_next(job_id, tenant, place.partition))
+        if row is not None or following >= end:
+            return row
+        found = await self._in_the_log(key, place.partition, following, end)
+        if found is None:
+            return await self._store.job(job_id, tenant)
+        return found if found.tenant == tenant else None
+
+    async def _end(self, place: TopicPartition) -> int:
         try:
             async with asyncio.timeout(PATIENCE):
-                end = (await self._ends.ends([place]))[place]
-            row, following = await within(PATIENCE, self._store.job_and_next(job_id, tenant, place.partition))
-            if row is not None or following >= end:
-                return row
-            found = await self._tail.find(key, place.partition, following, end)
-        except (KafkaError, TimeoutError):
+                return (await self._ends.ends([place]))[place]
+        except NO_ANSWER:
+            raise unavailable("Kafka does not answer") from None
+
+    async def _in_the_log(self, key: bytes, partition: int, start: int, end: int) -> JobRequested | None:
+        try:
+            return await self._tail.find(key, partition, start, end)
+        except NO_ANSWER:
             raise unavailable("Kafka does not answer") from None
         except TooFarBehindError:
             raise unavailable("the ledger is catching up") from None
         except NewerVersionError:
             raise unavailable("a later version of this service has accepted the job") from None
-        if found is None:
-            return await self._store.job(job_id, tenant)
-        return found if found.tenant == tenant else None
 
 
 def _pending(request: JobRequested) -> Job:

@@ -48,11 +48,13 @@ class Markers(Protocol):
 @dataclass(eq=False, slots=True)
 class _Waiter:
     seen: Marker
-    until_done: bool
+    done_in: int | None
     end: "asyncio.Future[None]"
 
     def has_waited_for(self, now: Marker) -> bool:
-        return now.status.terminal if self.until_done else now != self.seen
+        if self.done_in is None:
+            return now != self.seen
+        return now.status.terminal and now.revision >= self.done_in
 
     def let_go(self) -> None:
         if not self.end.done():
@@ -73,16 +75,17 @@ class Watcher:
 
     async def wait(
         self, job_id: UUID, seen: Marker, seconds: float, gone: Callable[[], Coroutine[Any, Any, None]], *,
-        tenant: str, until_done: bool,
+        tenant: str, done_in: int | None,
     ) -> bool:  # fmt: skip
-        """Return when the job is over, or with `until_done=False` when it is not as it was `seen`, or after `seconds`.
+        """Return when revision `done_in` of the job, or a later one, is over; with None when the job is not as it was
+        `seen`; and after `seconds`.
 
         True when it is worth reading again. At once when too many wait already, of all tenants or of this one, when
         the service stops, and when `gone` returns: the caller does not wait any more.
         """
         if self._is_full(tenant):
             return False
-        waiter = _Waiter(seen, until_done, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(seen, done_in, asyncio.get_running_loop().create_future())
         leaving = asyncio.create_task(gone())
         self._add(job_id, waiter, tenant)
         try:

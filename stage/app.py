@@ -34,11 +34,16 @@ class Stage:
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, schema: str, settings: StageSettings, url: SecretStr) -> AsyncIterator["Stage"]:
-        """Connect to PostgreSQL and Kafka, waiting for them as long as it takes, and close both at the end."""
+        """Connect to PostgreSQL and Kafka, waiting for them as long as it takes, and close both at the end.
+
+        A frozen PostgreSQL is left behind then.
+        """
         instance = settings.service_instance or f"{name}-{socket.gethostname()}-{os.getpid()}"
         configure_logging(name, instance, settings.log_level, settings.log_format)
         pool = await database.connect(url.get_secret_value(), schema=schema, name=instance)
-        async with pool, kafka.producer(settings, instance) as producer, LogEnds(settings, instance) as ends:
+        async with (
+            database.closing(pool), kafka.producer(settings, instance) as producer, LogEnds(settings, instance) as ends,
+        ):  # fmt: skip
             yield cls(name, instance, settings, pool, Relay(pool, producer), ends)
 
     async def serve(

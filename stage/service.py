@@ -5,8 +5,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn
 
 import uvicorn
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from stage.metrics import metrics_route
+from stage.server import Server
 from stage.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -83,7 +83,7 @@ async def serve(
         asyncio.get_running_loop().add_signal_handler(stop, stopping.set)
     config = uvicorn.Config(app, http=http or "auto", ws="none", log_config=None, access_log=False,
                             server_header=False, lifespan="off", timeout_graceful_shutdown=5)  # fmt: skip
-    server = _Server(config)
+    server = Server(config)
     tasks = [asyncio.create_task(_named(loop, stopping), name=str(loop)) for loop in loops]
     web = asyncio.create_task(server.serve(sockets=[listening]))
     gc.collect()
@@ -128,11 +128,3 @@ def _listen(name: str, host: str, port: int) -> socket.socket:
     except OSError as fault:
         print(f"{name}: cannot listen on {host}:{port}: {fault.strerror}: free it or set another port", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
-
-
-class _Server(uvicorn.Server):
-    """uvicorn raises SIGTERM again after its shutdown, which would end the process before the loops are done."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

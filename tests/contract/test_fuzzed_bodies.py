@@ -22,9 +22,10 @@ from gateway.quotes import Quotes
 from gateway.request_id import RequestIds
 from gateway.reuse import KnownRequests
 from gateway.routes import api
+from gateway.status import StatusReader
 from schemas.catalogue import ModelCard, catalogue
 from schemas.clock import utc_now
-from tests.fakes import Log, Views
+from tests.fakes import Ends, Links, Log, Tail, Views
 from tests.unit.gateway.buckets import Buckets
 
 JSON = {"Content-Type": "application/json"}
@@ -36,9 +37,10 @@ DEEP = 10_000
 def an_app(log: Log, models: dict[str, ModelCard] | None = None) -> RequestIds:
     """The gateway's way in, on a log that keeps what it was sent."""
     known = models or dict(catalogue())
+    store = Views()
     router = api(
-        Publisher(log, 0.5), KnownRequests(Views()), QueueLimit(Buckets(), 0), Asks(known),
-        Quotes(known, lambda _: "fake"), utc_now,
+        Publisher(log, 0.5), KnownRequests(store), StatusReader(store, Ends(0), Tail(), Links()),
+        QueueLimit(Buckets(), 0), Asks(known), Quotes(known, lambda _: "fake"), utc_now,
     )  # fmt: skip
     return RequestIds(build([router], [], OpenDoor()))
 

@@ -77,11 +77,12 @@ async def test_what_is_stored_is_stored_again_for_nothing_when_it_is_named(pipel
 
     nothing = await retried(pipeline, job_id)
     accepted = await retried(pipeline, job_id, outputs=[{"index": 1}])
-    job = await pipeline.end_of(job_id, revision=2)
+    waited = await pipeline.http.get(f"/api/v1/status/{job_id}?wait=25&revision={accepted.json()['revision']}")
+    job = waited.json()
 
     assert (nothing.status_code, nothing.json()["type"]) == (409, "urn:darkroom:problem:nothing-to-retry")
     assert accepted.json()["outputs"] == [{"index": 1, "from": "store"}]
-    assert (job["status"], job["cost_units"]) == ("COMPLETED", first["cost_units"])
+    assert (job["revision"], job["status"], job["cost_units"]) == (2, "COMPLETED", first["cost_units"])
     assert job["media"][0] == first["media"][0]
     assert job["media"][1]["s3_key"] != first["media"][1]["s3_key"]
     assert job["media"][1]["sha256"] == first["media"][1]["sha256"]

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from uuid import uuid4
 
 import asyncpg
@@ -16,9 +17,11 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from sqlalchemy.engine import make_url
 
 from darkroom.local.ports import claim
+from darkroom.local.services import healthy
 from darkroom.local.stack import Stack
 from schemas.events import GenerationFailed
 from schemas.identity import partition_of
+from tests.freezing import frozen
 from tests.pipeline.driver import until
 
 SERVICES = {
@@ -159,6 +162,27 @@ async def one_run(stack: Stack, admin: "asyncpg.Connection[asyncpg.Record]", hol
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 15) == 0
     return str(cluster)
+
+
+@pytest.mark.usefixtures("admin")
+async def test_a_service_that_is_stopped_leaves_a_frozen_postgres_behind(servers: Stack) -> None:
+    port = claim("generator", None)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "generator_service", env={**servers.environ, "GENERATOR_PORT": str(port)},
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+
+    async def ready() -> bool:
+        with suppress(OSError):
+            return await healthy(port)
+        return False
+
+    await until(ready, 30, "the generator to be ready")
+    with frozen(servers):
+        process.send_signal(signal.SIGTERM)
+        code = await asyncio.wait_for(process.wait(), 15)
+
+    assert code == 0
 
 
 @pytest.mark.parametrize(

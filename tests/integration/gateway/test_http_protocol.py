@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -31,7 +31,14 @@ class Impatient(GatewayHttp):
 
 @pytest.fixture(scope="module")
 async def port() -> AsyncIterator[int]:
-    """The port of a gateway with routes that say what they were sent; `/slow` takes two seconds for its answer."""
+    """The port of a gateway that waits for nobody."""
+    async with gateway(Impatient) as server:
+        yield server.servers[0].sockets[0].getsockname()[1]
+
+
+@asynccontextmanager
+async def gateway(http: type[GatewayHttp]) -> AsyncIterator[uvicorn.Server]:
+    """A gateway with routes that say what they were sent; `/slow` takes two seconds for its answer."""
     router = APIRouter()
 
     @router.post("/heard")
@@ -50,13 +57,13 @@ async def port() -> AsyncIterator[int]:
 
     app = wrapped(build([router], health_routes({}), OpenDoor()))
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=Impatient, ws="none", lifespan="off", log_config=None, access_log=False)
+        uvicorn.Config(app, port=0, http=http, ws="none", lifespan="off", log_config=None, access_log=False)
     )
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(DEADLINE):
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
+    yield server
     server.should_exit = True
     await serving
 
@@ -228,5 +235,23 @@ async def test_a_wish_for_another_protocol_is_not_heard(wish: bytes, port: int) 
     upgrade = b"Connection: Upgrade, close\r\nUpgrade: " + wish + b"\r\n\r\n"
 
     answer = await sent(port, b"GET /health" + HEAD + upgrade)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_request_that_has_begun_to_arrive_when_the_gateway_stops_is_answered() -> None:
+    async with gateway(GatewayHttp) as server:
+        place = server.servers[0]
+        reader, writer = await asyncio.open_connection(*place.sockets[0].getsockname())
+        writer.write(b"GET /hea")
+        async with asyncio.timeout(DEADLINE):
+            while not any(getattr(each, "url", b"") for each in server.server_state.connections):  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+            server.should_exit = True
+            while place.sockets:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+            writer.write(b"lth" + HEAD + b"Connection: close\r\n\r\n")
+            answer = await reader.read()
+        writer.close()
 
     assert answer.startswith(b"HTTP/1.1 200 ")

@@ -4,7 +4,6 @@ Every question here takes a connection that is open already, and 30 s without th
 """
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,7 +11,6 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
-import psutil
 import pytest
 from starlette.datastructures import Headers
 
@@ -36,6 +34,7 @@ from gateway.store import Store
 from gateway.tables import SCHEMA
 from stage.database import Pool, closing, new_pool
 from tests.builders import a_request
+from tests.freezing import frozen
 from tests.integration.gateway.keyed import Keyed, a_key, bearing, gateway_tables
 
 CONNECTIONS = 4
@@ -63,22 +62,6 @@ class OneMore(LimitStore):
 
     async def waiting(self, tenant: str, most: int) -> int:
         return await super().waiting(tenant, most) + 1
-
-
-@contextmanager
-def frozen(servers: Stack) -> Iterator[None]:
-    """PostgreSQL stands still: its port takes connections, and nobody answers."""
-    pid = servers.describe("postgres").pid
-    assert pid is not None
-    server = psutil.Process(pid)
-    family = [server, *server.children(recursive=True)]
-    for process in family:
-        process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in family:
-            process.send_signal(signal.SIGCONT)
 
 
 @contextmanager
@@ -111,6 +94,19 @@ async def test_a_frozen_postgres_keeps_nobody_at_the_door(servers: Stack, pool: 
         second = await asyncio.gather(*(door.admit(headers) for _ in range(10)))
 
     assert {each.tenant for each in (first, *second)} == {"acme"}
+
+
+async def test_a_frozen_postgres_does_not_keep_a_door_from_closing(servers: Stack, pool: Pool) -> None:
+    async with gateway_tables(servers) as tables:
+        key = await a_key(Operations(tables), "acme")
+    door, stopping = KeyDoor(KeyStore(pool), lambda: datetime.now(UTC)), asyncio.Event()
+    await door.admit(Headers(bearing(key)))
+    running = asyncio.create_task(door.run(stopping))
+    await asyncio.sleep(0)
+
+    with frozen(servers), at_once():
+        stopping.set()
+        await running
 
 
 async def test_a_frozen_postgres_fills_no_queue_and_limits_no_caller(servers: Stack, pool: Pool) -> None:

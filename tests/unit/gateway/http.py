@@ -43,15 +43,17 @@ async def calling(  # noqa: PLR0913 - each stands in for a part
     requests_per_minute: int = 0,
     jobs_queued: int = 0,
     *,
+    ends: Ends | None = None,
+    tail: Tail | None = None,
     strict: bool = False,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a gateway on top of these."""
     store, publisher, stopping = views or Views(), Publisher(log or Log(), timeout=0.2), asyncio.Event()
-    reader, watcher = StatusReader(store, Ends(0), Tail(), Links()), Watcher(store)
+    reader, watcher = StatusReader(store, ends or Ends(0), tail or Tail(), Links()), Watcher(store)
     models, limits = catalogue() if models is None else models, limits or Buckets()
     queue, limiter = QueueLimit(limits, jobs_queued), Limiter(limits, requests_per_minute)
     asks, quotes = Asks(models, strict=strict), Quotes(models, lambda model: maker_of(model, [], "fake", models))
-    routers = [api(publisher, KnownRequests(store), queue, asks, quotes, utc_now), job_status(reader, watcher)]
+    routers = [api(publisher, KnownRequests(store), reader, queue, asks, quotes, utc_now), job_status(reader, watcher)]
     routers += [models_routes(models), jobs(publisher, reader, signer or Links(), utc_now)]
     routers += [control(publisher, reader, store, utc_now)]
     app = wrapped(LimitHeaders(build(routers, health_routes({}), door or OpenDoor(), limiter)))

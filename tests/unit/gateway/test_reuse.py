@@ -12,7 +12,7 @@ import pytest
 from gateway.reuse import SAME, KnownRequests
 from schemas.jobs import Job, pending_job
 from tests.builders import JOB, NOON, a_request, later
-from tests.fakes import Log, Views
+from tests.fakes import Ends, Log, Tail, Views
 from tests.unit.gateway.http import calling
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -56,6 +56,29 @@ async def test_a_job_that_was_accepted_is_the_same_job_after_its_deadline() -> N
     answer = await submit(Views(a_job(deadline=LONG_AGO)), Log(), deadline=LONG_AGO.isoformat())
 
     assert answer.status_code == 202
+
+
+async def late(ends: Ends, tail: Tail) -> tuple[int, str | None]:
+    """What a request under a key gets whose deadline has passed and that the ledger does not know."""
+    async with calling(views=Views(following=5), ends=ends, tail=tail) as client:
+        ask, headers = ASK | {"deadline": LONG_AGO.isoformat()}, {"Idempotency-Key": "order-1"}
+        answer = await client.post("/api/v1/generate", json=ask, headers=headers)
+    return answer.status_code, answer.json().get("type")
+
+
+async def test_a_job_that_was_accepted_is_the_same_job_after_its_deadline_before_the_ledger_knows_it() -> None:
+    assert await late(Ends(6), Tail(a_request())) == (202, None)
+    assert await late(Ends(6), Tail(None)) == (422, "urn:darkroom:problem:invalid-input")
+
+
+@pytest.mark.parametrize(
+    ("ends", "tail"), [(Ends(TimeoutError()), Tail()), (Ends(6), Tail(TimeoutError())), (Ends(1_000_000), Tail())],
+    ids=["Kafka is silent", "the log is not read in time", "the ledger is far behind"],
+)  # fmt: skip
+async def test_while_the_log_cannot_say_whether_a_late_job_was_accepted_it_is_not_said_to_be_wrong(
+    ends: Ends, tail: Tail
+) -> None:
+    assert await late(ends, tail) == (503, "urn:darkroom:problem:unavailable")
 
 
 async def test_a_new_job_whose_deadline_has_passed_is_refused_under_a_key_too() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiokafka import TopicPartition
@@ -26,6 +27,13 @@ class SilentEnds(Ends):
     async def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         await asyncio.Event().wait()
         return await super().ends(partitions)
+
+
+class LateViews(Views):
+    """Views that answer once, and then not in time."""
+
+    async def job_and_next(self, job_id: UUID, tenant: str, partition: int) -> tuple[Any, int]:
+        raise TimeoutError
 
 
 def a_job(**changes: Any) -> Job:
@@ -155,6 +163,20 @@ async def test_without_the_job_store_nothing_is_said_rather_than_404(fault: Exce
 async def test_without_kafka_a_miss_is_not_called_404(fault: Exception) -> None:
     assert await refused(reader(Views(), Ends(fault))) == (503, "unavailable")
     assert await refused(reader(Views(following=5), Ends(9), Tail(fault))) == (503, "unavailable")
+
+
+async def test_who_does_not_answer_is_named() -> None:
+    kafka = [(Views(), Ends(TimeoutError()), None), (Views(following=5), Ends(9), Tail(TimeoutError()))]
+    job_store = [(Views(fault=TimeoutError()), None, None), (LateViews(), Ends(9), None)]
+
+    assert [await told(*each) for each in kafka] == ["Kafka does not answer"] * 2
+    assert [await told(*each) for each in job_store] == ["the job store does not answer"] * 2
+
+
+async def told(views: Views, ends: Ends | None, tail: Tail | None) -> str:
+    with pytest.raises(Problem) as problem:
+        await reader(views, ends, tail).read(str(JOB), "dev")
+    return problem.value.detail
 
 
 async def test_a_ledger_too_far_behind_is_not_called_404() -> None:

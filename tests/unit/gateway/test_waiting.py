@@ -41,8 +41,8 @@ class Ledger:
         self.fault: Exception | None = None
         self.silent = False
 
-    def says(self, job_id: UUID, status: Status, at: datetime = NOON) -> None:
-        self.there[job_id] = Marker(status, 1, at)
+    def says(self, job_id: UUID, status: Status, at: datetime = NOON, revision: int = 1) -> None:
+        self.there[job_id] = Marker(status, revision, at)
 
     async def markers(self, job_ids: Iterable[UUID]) -> dict[UUID, Marker]:
         wanted = list(job_ids)
@@ -75,8 +75,8 @@ async def watching(ledger: Ledger) -> AsyncIterator[tuple[Watcher, asyncio.Event
         await running
 
 
-def waits(watcher: Watcher, job: Job, *, until_done: bool = True) -> "asyncio.Task[bool]":
-    waiting = watcher.wait(job.job_id, Marker.of(job), LONG, stays, tenant="dev", until_done=until_done)
+def waits(watcher: Watcher, job: Job, done_in: int | None = 1) -> "asyncio.Task[bool]":
+    waiting = watcher.wait(job.job_id, Marker.of(job), LONG, stays, tenant="dev", done_in=done_in)
     return asyncio.create_task(waiting)
 
 
@@ -93,11 +93,26 @@ async def test_the_end_of_a_job_ends_the_wait_and_nothing_before_does() -> None:
         assert not early
 
 
+async def test_the_end_of_an_earlier_revision_does_not_end_the_wait() -> None:
+    ledger = Ledger()
+    async with watching(ledger) as (watcher, _):
+        ledger.says(JOB, Status.FAILED, later(1))
+        waiting = waits(watcher, a_job(), done_in=2)
+        await ledger.is_asked(2)
+        ledger.says(JOB, Status.PROCESSING, later(2), revision=2)
+        await ledger.is_asked(2)
+        early = waiting.done()
+        ledger.says(JOB, Status.COMPLETED, later(3), revision=2)
+
+        assert await asyncio.wait_for(waiting, SOON)
+        assert not early
+
+
 async def test_any_change_ends_the_wait_of_who_knows_the_job_as_it_was() -> None:
     ledger = Ledger()
     async with watching(ledger) as (watcher, _):
         ledger.says(JOB, Status.PENDING)
-        waiting = waits(watcher, a_job(), until_done=False)
+        waiting = waits(watcher, a_job(), done_in=None)
         await ledger.is_asked(2)
         early = waiting.done()
         ledger.says(JOB, Status.PENDING, later(1))
@@ -109,7 +124,7 @@ async def test_any_change_ends_the_wait_of_who_knows_the_job_as_it_was() -> None
 async def test_a_wait_is_over_when_its_time_is() -> None:
     async with watching(Ledger()) as (watcher, _):
         began = monotonic()
-        await watcher.wait(JOB, SEEN, 0.1, stays, tenant="dev", until_done=True)
+        await watcher.wait(JOB, SEEN, 0.1, stays, tenant="dev", done_in=1)
 
     assert 0.1 <= monotonic() - began < SOON
 
@@ -131,7 +146,7 @@ async def test_many_who_wait_are_one_question_at_a_time() -> None:
 async def test_when_nobody_waits_nobody_asks() -> None:
     ledger = Ledger()
     async with watching(ledger) as (watcher, _):
-        await watcher.wait(JOB, SEEN, 0.01, stays, tenant="dev", until_done=True)
+        await watcher.wait(JOB, SEEN, 0.01, stays, tenant="dev", done_in=1)
         so_far = len(ledger.asked)
         await asyncio.sleep(0.2)
 
@@ -146,9 +161,9 @@ async def test_one_who_goes_away_frees_the_place(monkeypatch: pytest.MonkeyPatch
         await gone.wait()
 
     async with watching(Ledger()) as (watcher, _):
-        first = asyncio.create_task(watcher.wait(JOB, SEEN, LONG, leaves, tenant="dev", until_done=True))
+        first = asyncio.create_task(watcher.wait(JOB, SEEN, LONG, leaves, tenant="dev", done_in=1))
         await asyncio.sleep(0)
-        too_many = await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", until_done=True), SOON)
+        too_many = await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", done_in=1), SOON)
         gone.set()
         await asyncio.wait_for(first, SOON)
         next_one = waits(watcher, a_job())
@@ -164,8 +179,8 @@ async def test_one_tenant_leaves_places_for_the_others(monkeypatch: pytest.Monke
     async with watching(Ledger()) as (watcher, _):
         waiting = [waits(watcher, a_job(uuid4())) for _ in range(2)]
         await asyncio.sleep(0)
-        too_many = await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", until_done=True), SOON)
-        other = asyncio.create_task(watcher.wait(JOB, SEEN, LONG, stays, tenant="acme", until_done=True))
+        too_many = await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", done_in=1), SOON)
+        other = asyncio.create_task(watcher.wait(JOB, SEEN, LONG, stays, tenant="acme", done_in=1))
         await asyncio.sleep(0.02)
 
         assert not too_many
@@ -182,7 +197,7 @@ async def test_a_stop_ends_every_wait_at_once_whatever_the_job_store_does(silent
         stopping.set()
         await asyncio.wait_for(asyncio.gather(*waiting), 0.5)
 
-        assert not await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", until_done=True), 0.5)
+        assert not await asyncio.wait_for(watcher.wait(JOB, SEEN, LONG, stays, tenant="dev", done_in=1), 0.5)
         ledger.silent = False
 
 
@@ -233,6 +248,22 @@ async def test_a_job_that_is_done_is_answered_at_once() -> None:
         answer = await asyncio.wait_for(client.get(f"/api/v1/status/{JOB}", headers={"Prefer": "wait=60"}), SOON)
 
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=60")
+
+
+async def test_who_waits_for_a_retry_is_not_answered_with_the_revision_before_it() -> None:
+    failed = a_job(status=Status.FAILED, done=True)
+    again = a_job(status=Status.COMPLETED, done=True, revision=2, updated_at=later(3))
+    async with calling(views=Views(failed, again)) as client:
+        answer = await asyncio.wait_for(client.get(f"/api/v1/status/{JOB}?wait=60&revision=2"), SOON)
+
+    assert (answer.json()["revision"], answer.json()["status"]) == (2, "COMPLETED")
+
+
+async def test_who_names_an_earlier_revision_is_answered_with_a_later_one_that_is_done() -> None:
+    async with calling(views=Views(a_job(status=Status.FAILED, done=True, revision=3))) as client:
+        answer = await asyncio.wait_for(client.get(f"/api/v1/status/{JOB}?wait=60&revision=2"), SOON)
+
+    assert answer.json()["revision"] == 3
 
 
 async def test_a_job_that_ends_meanwhile_is_shown_as_it_ended() -> None:
