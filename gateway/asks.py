@@ -69,12 +69,8 @@ class JobAsk(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         allow_inf_nan=False,
-        json_schema_extra={
-            "additionalProperties": False,
-            "examples": [{"model": "fake/painter", "prompt": "A futuristic city at sunset", "num_outputs": 4,
-                          "seed": 12345, "output_format": "jpg"}],
-        },
-    )  # fmt: skip
+        json_schema_extra={"additionalProperties": False},
+    )
 
     model: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,255}$",

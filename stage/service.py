@@ -21,6 +21,9 @@ from stage.telemetry import get_logger
 
 log = get_logger(__name__)
 
+KEEP_ALIVE_SECONDS = 75
+"""For an idle connection: longer than load balancers keep theirs (60), which would ask on one that is just closed."""
+
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 """Runs until the event is set. An exception ends the service with exit code 1."""
 
@@ -82,7 +85,8 @@ async def serve(
     for stop in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stop, stopping.set)
     config = uvicorn.Config(app, http=http or "auto", ws="none", log_config=None, access_log=False,
-                            server_header=False, lifespan="off", timeout_graceful_shutdown=5)  # fmt: skip
+                            server_header=False, lifespan="off", timeout_graceful_shutdown=5,
+                            timeout_keep_alive=KEEP_ALIVE_SECONDS)  # fmt: skip
     server = Server(config)
     tasks = [asyncio.create_task(_named(loop, stopping), name=str(loop)) for loop in loops]
     web = asyncio.create_task(server.serve(sockets=[listening]))

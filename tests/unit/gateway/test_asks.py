@@ -14,6 +14,7 @@ from schemas.catalogue import catalogue
 from schemas.identity import job_id_of
 from schemas.wire import decode, encode
 from tests.builders import a_request, at
+from tests.unit.gateway.http import calling
 
 SECRET = "xylophone"
 ASKS = Asks(catalogue())
@@ -51,6 +52,15 @@ async def test_model_and_prompt_are_enough() -> None:
 
     assert (ask.num_outputs, ask.seed, ask.output_format, ask.input, ask.metadata) == (1, None, None, {}, {})
     assert (ask.deadline, ask.max_attempts) == (None, None)
+
+
+async def test_what_the_documents_page_proposes_to_try_is_accepted() -> None:
+    async with calling() as client:
+        proposed = (await client.get("/openapi.json")).json()["components"]["schemas"]["JobAsk"]["examples"]
+        answers = [await client.post("/api/v1/generate", json=each) for each in proposed]
+
+    assert [answer.status_code for answer in answers] == [202]
+    assert "warnings" not in answers[0].json()
 
 
 async def test_everything_that_may_be_asked_is_taken_whole() -> None:
