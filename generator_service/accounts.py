@@ -1,9 +1,11 @@
 """The statements about money: accounts shared by all replicas, and the brakes that people pull."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 
 from generator_service.allowance import Account, Limits, refilled
+from generator_service.claim import Claim
 from stage.database import Connection
 
 COLUMNS = "provider, tokens, filled_at, blocked_until, day, calls, cost_units"
@@ -40,6 +42,27 @@ async def write_account(connection: Connection, account: Account) -> None:
         *(account.provider, account.tokens, account.filled_at, account.blocked_until, account.day, account.calls),
         account.cost_units,
     )
+
+
+async def give_back(connection: Connection, claims: Iterable[Claim]) -> None:
+    """Take calls that were claimed and never asked for off their day's spending. Tokens stay spent: a call that was
+    throttled counts against a provider's limit too.
+    """
+    calls: Counter[tuple[str, date]] = Counter()
+    costs: Counter[tuple[str, date]] = Counter()
+    for claim in claims:
+        if claim.call.intent_at is not None:
+            account = claim.provider, claim.call.intent_at.astimezone(UTC).date()
+            calls[account] += 1
+            costs[account] += claim.cost_units
+    for (provider, day), count in sorted(calls.items()):
+        await connection.execute(
+            """
+            UPDATE accounts SET calls = greatest(0, calls - $3), cost_units = greatest(0, cost_units - $4)
+            WHERE provider = $1 AND day = $2
+            """,
+            *(provider, day, count, costs[provider, day]),
+        )
 
 
 async def block(connection: Connection, until: Mapping[str, datetime]) -> None:

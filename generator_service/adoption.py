@@ -2,6 +2,7 @@
 or an answer that came after its claim had been taken over. Both name the attempt it was made for, so it is surely ours.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
@@ -18,9 +19,6 @@ from stage.telemetry import get_logger
 log = get_logger(__name__)
 
 DUPLICATES = Counter("darkroom_duplicate_calls", "Second calls for one generation, kept to be cancelled", ["provider"])
-
-
-SEEKING = ("PENDING", "IN_DOUBT", "HELD")
 
 
 class Meaning(Enum):
@@ -67,11 +65,14 @@ async def hear_of(
     what = meaning(claim, attempt, provider_id, owned=owned)
     if what is Meaning.GIVEN_UP:
         seeker = await _locked(connection, "seeks = $1", generation_id)
-        if seeker is None:
+        if seeker is None or (seeker.never_asked and seeker.state == "FAILED"):
             await remember_given_up(connection, claim, provider_id)
             log.warning("a call that was given up has shown up: a retry adopts it", job_id=str(claim.job_id))
-        elif seeker.pay_again and seeker.call.provider_id is None and seeker.state in SEEKING:
+        elif seeker.never_asked:
             claim, what = seeker, Meaning.LOST_ONE
+        elif seeker.state == "PENDING":
+            # Its own call failed, and the next one is not made yet.
+            claim, what = _as_next_attempt(seeker), Meaning.LOST_ONE
         else:
             what = Meaning.DUPLICATE  # the retry asked anew, and may have lost a call of its own
     if what is Meaning.LOST_ONE and not await _adopt(connection, claim, provider_id, at):
@@ -94,6 +95,10 @@ async def take_up(connection: Connection, generation_id: UUID, at: datetime) -> 
     return claim, name
 
 
+def _as_next_attempt(claim: Claim) -> Claim:
+    return replace(claim, call=replace(claim.call, attempt=claim.call.attempt + 1))
+
+
 async def _locked(connection: Connection, which: str, generation_id: UUID) -> Claim | None:
     row = await connection.fetchrow(
         f"SELECT *, state AS state_before FROM generations WHERE {which} ORDER BY revision DESC LIMIT 1 FOR UPDATE",  # noqa: S608
@@ -109,10 +114,10 @@ async def _adopt(connection: Connection, claim: Claim, provider_id: str, at: dat
             await connection.execute(
                 """
                 UPDATE generations SET state = 'SUBMITTED', provider_id = $2, due_at = $3, polls = 0,
-                    submitted_at = coalesce(submitted_at, $3), fence = fence + 1
+                    submitted_at = coalesce(submitted_at, $3), fence = fence + 1, attempt = $4
                 WHERE id = $1
                 """,
-                *(claim.call.generation_id, provider_id, at),
+                *(claim.call.generation_id, provider_id, at, claim.call.attempt),
             )
     except asyncpg.UniqueViolationError:
         return False

@@ -5,12 +5,13 @@ from typing import NoReturn
 
 from generator_service.calls import REPEATABLE
 from generator_service.claim import Claim
+from generator_service.gates import providers_at_work
 from generator_service.handlers import TOPICS, Handlers
 from generator_service.media import media_routes
 from generator_service.providers import open_providers, provider_of
 from generator_service.renewer import Renewer
 from generator_service.settings import Settings
-from generator_service.store import Store, providers_at_work
+from generator_service.store import Store
 from generator_service.sweeping import Stopper, Sweeper
 from generator_service.tables import SCHEMA
 from generator_service.worker import Worker

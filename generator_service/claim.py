@@ -42,6 +42,11 @@ class Claim:
     max_attempts: int | None = None
     """The job's own limit; the lower of it and the policy's counts."""
 
+    @property
+    def never_asked(self) -> bool:
+        """A retry that has looked for the lost call of an earlier revision, and has neither found it nor paid again."""
+        return self.pay_again and self.call.provider_id is None
+
     def says(self, fact: type[E], at: datetime, **facts: Any) -> E:
         """A fact about this attempt."""
         return fact.say(
@@ -55,11 +60,11 @@ class Claim:
             GenerationSubmitted, at, provider_id=provider_id, outputs=self.call.outputs, cost_units=self.cost_units
         )
 
-    def says_failed(self, code: str, message: str, at: datetime, next_try: datetime | None) -> GenerationFailed:
+    def says_failed(self, failure: Failed, at: datetime, next_try: datetime | None) -> GenerationFailed:
         """That this attempt failed; for good when there is no next try."""
         return self.says(
-            GenerationFailed, at, outputs=self.call.outputs, code=code, message=message, final=next_try is None,
-            next_try_at=next_try,
+            GenerationFailed, at, outputs=self.call.outputs, code=failure.code, message=failure.message,
+            provider_code=failure.provider_code, final=next_try is None, next_try_at=next_try,
         )  # fmt: skip
 
 
@@ -79,6 +84,11 @@ class Verdict:
     """Until when nothing may be asked of this provider's account by anybody."""
     settled: bool = False
     """Asked again although the lost call may exist: what `DOUBT_POLICY=settle` allows, and counts."""
+
+    @property
+    def never_asked(self) -> bool:
+        """The provider surely did not hear of it, or did not take it: it was no attempt, and nothing of a day's cap."""
+        return self.claim.state == "PENDING" and self.attempt is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
     PENDING ─claimed─▶ INTENT
     PENDING ─cancelled, out of time, or its provider is gone─▶ FAILED
     PENDING ─called back: an earlier asking was heard after all─▶ SUBMITTED
+    PENDING ─its answer came late, and says that it is made─▶ SUCCEEDED
     INTENT ─accepted─▶ SUBMITTED
     INTENT ─finished at once─▶ SUCCEEDED
     INTENT ─throttled or not sent─▶ PENDING, and it was no attempt
@@ -11,12 +12,17 @@
     INTENT ─surely failed, may be tried again─▶ PENDING, after a delay
     INTENT ─surely failed for good─▶ FAILED
     INTENT ─lost, asking again is the same call─▶ INTENT
+    INTENT ─asked again, and lost for longer than any call is held─▶ FAILED
     INTENT ─lost─▶ IN_DOUBT
     IN_DOUBT ─found in the provider's list, or called back─▶ SUBMITTED
+    IN_DOUBT ─its answer came late, and says that it is made─▶ SUCCEEDED
+    IN_DOUBT ─its answer came late, and says that it failed for good─▶ FAILED
     IN_DOUBT ─not found yet─▶ IN_DOUBT, looked for again
     IN_DOUBT ─not found for long, strict─▶ HELD
     IN_DOUBT ─not found for long, settle, or a retry that pays again─▶ PENDING
     HELD ─called back, or adopted by an operator─▶ SUBMITTED
+    HELD ─its answer came late, and says that it is made─▶ SUCCEEDED
+    HELD ─its answer came late, and says that it failed and may be tried again─▶ PENDING
     HELD ─given up, or held too long─▶ FAILED
     SUBMITTED ─still running, or the answer was lost─▶ SUBMITTED, looked at again
     SUBMITTED ─finished─▶ SUCCEEDED
@@ -104,12 +110,6 @@ def pick(candidates: Candidates, claimed: frozenset[str]) -> list[str]:
     return [each for each in candidates.provider_ids if each not in claimed]
 
 
-def give_up(claim: Claim, failure: Failed, at: datetime) -> Verdict:
-    """End a generation that was never asked for, or is held: nothing more is tried."""
-    fact = claim.says_failed(failure.code, failure.message, at, next_try=None)
-    return Verdict(claim, "FAILED", None, (fact,), error=failure.code)
-
-
 def _running(claim: Claim, provider_id: str, look_at: datetime, at: datetime) -> Verdict:
     facts = tuple(_submitted(claim, provider_id, at))
     return Verdict(claim, "SUBMITTED", look_at, facts, provider_id, claim.call.submitted_at or at)
@@ -135,7 +135,7 @@ def _failed(claim: Claim, failure: Failed, at: datetime, policy: Policy) -> Verd
         return refused_again(claim, failure, at, policy)
     again = failure.retryable and policy.tries_again(claim) and claim.cancel_at is None
     next_try = at + timedelta(seconds=policy.delay(claim.call.attempt)) if again else None
-    failed = claim.says_failed(failure.code, failure.message, at, next_try)
+    failed = claim.says_failed(failure, at, next_try)
     accepted = _submitted(claim, failure.provider_id, at) if failure.provider_id else ()
     return Verdict(
         claim, "PENDING" if again else "FAILED", next_try, (*accepted, failed), failure.provider_id, error=failure.code

@@ -3,11 +3,20 @@
 `decide` draws how these states lead to each other.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from generator_service.calls import REPEATABLE, Candidates, Capability, Failed
 from generator_service.claim import HELD_TOO_LONG, Claim, Policy, Verdict
 from schemas.events import Event, GenerationDoubted
+
+ASKED_AGAIN = "its answer was lost; it is asked for again under its own id until it is known"
+
+
+def give_up(claim: Claim, failure: Failed, at: datetime) -> Verdict:
+    """End a generation that was never asked for, or whose outcome nobody can find out: nothing more is tried."""
+    fact = claim.says_failed(failure, at, next_try=None)
+    return Verdict(claim, "FAILED", None, (fact,), error=failure.code)
 
 
 def refused_again(claim: Claim, failure: Failed, at: datetime, policy: Policy) -> Verdict:
@@ -25,10 +34,12 @@ def lost(claim: Claim, why: str, at: datetime, policy: Policy, capabilities: fro
     if claim.state == "SUBMITTED":
         return Verdict(claim, "SUBMITTED", at + until_next_look(claim, policy), error=why)
     if claim.state != "IN_DOUBT" and REPEATABLE & capabilities:
+        if claim.polls > 1 and at >= (claim.call.intent_at or at) + policy.look_for + policy.hold:
+            return give_up(claim, HELD_TOO_LONG, at)
         again_at = at + timedelta(seconds=policy.delay(max(1, claim.polls)))
-        # Said at the first look alone: another loss of the same attempt would say the same fact in other words.
-        first = claim.state == "INTENT" and claim.polls == 1
-        return Verdict(claim, "INTENT", again_at, (_doubted(claim, why, at),) if first else (), error=why)
+        # At looks 1, 2, 4, 8, …: whoever looks first may die before it is said. In the same words it is one fact.
+        said = claim.state == "INTENT" and claim.polls.bit_count() == 1
+        return Verdict(claim, "INTENT", again_at, (_doubted(claim, ASKED_AGAIN, at),) if said else (), error=why)
     if claim.state != "PENDING" and Capability.LIST_MATCH in capabilities:
         # The list could not be read, so nothing says that the call is not in it: neither held nor paid again yet.
         return _in_doubt(claim, why, at, policy)
@@ -68,7 +79,7 @@ def _held(claim: Claim, why: str, at: datetime, policy: Policy) -> Verdict:
 
 def _asked_again(claim: Claim, why: str, at: datetime, *, settled: bool) -> Verdict:
     """The attempt ends, its outcome unknown, and another one follows at once."""
-    fact = claim.says_failed(HELD_TOO_LONG.code, why, at, next_try=at)
+    fact = claim.says_failed(replace(HELD_TOO_LONG, message=why), at, next_try=at)
     return Verdict(claim, "PENDING", at, (fact,), error=why, settled=settled)
 
 

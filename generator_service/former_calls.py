@@ -83,6 +83,18 @@ async def claimed(database: Connection | Pool, provider: str, provider_ids: Sequ
     return frozenset(row["provider_id"] for row in rows)
 
 
+async def are_former(connection: Connection, calls: Sequence[tuple[str, str]]) -> bool:
+    """Whether any of these, each by its provider and id, is a call that a generation had and left."""
+    found = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM former_calls JOIN unnest($1::text[], $2::text[]) AS t (provider, provider_id)
+                       USING (provider, provider_id))
+        """,
+        *(list(column) for column in zip(*calls, strict=True)),
+    )
+    return bool(found)
+
+
 async def claim_duplicates(pool: Pool, limit: int, at: datetime, lease: timedelta) -> list[tuple[str, Call]]:
     """Up to `limit` duplicates that are due to be cancelled, with their providers."""
     rows = await pool.fetch(

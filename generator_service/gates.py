@@ -7,7 +7,7 @@ from uuid import UUID
 from generator_service.plan import Generation
 from generator_service.rows import generation_of
 from schemas.events import JobRequested, RetryRequested
-from stage.database import Connection
+from stage.database import Connection, Pool
 
 
 async def open_gates(
@@ -120,3 +120,11 @@ async def mark_cancelled(connection: Connection, job_ids: Sequence[UUID], at: da
         job_ids,
         at,
     )
+
+
+async def providers_at_work(pool: Pool) -> dict[str, int]:
+    """The providers of calls that are not over, and how many each has."""
+    rows = await pool.fetch(
+        "SELECT provider, count(*) AS calls FROM generations WHERE due_at IS NOT NULL GROUP BY provider"
+    )
+    return {row["provider"]: row["calls"] for row in rows}

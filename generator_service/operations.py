@@ -1,5 +1,6 @@
 """What operators do by hand: settle calls that are held, and pull brakes. Every statement for it is here."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,8 @@ from uuid import UUID
 
 from generator_service.calls import Failed, Running
 from generator_service.claim import Claim, Policy, Verdict
-from generator_service.decide import decide, give_up
+from generator_service.decide import decide
+from generator_service.doubt import give_up
 from generator_service.former_calls import claimed
 from generator_service.rows import claim_of
 from generator_service.store import Store
@@ -18,6 +20,7 @@ GIVEN_UP = Failed(
     "outcome_unknown", "the provider's answer was lost, and an operator gave the call up; it may have been paid for",
     retryable=False,
 )  # fmt: skip
+AN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")  # of any provider; a URL of its web pages is none
 NOTHING_IS_TRIED = Policy(max_attempts=1, delay=lambda _: 0.0)
 
 
@@ -32,6 +35,8 @@ class Done(StrEnum):
     NOT_HELD = "not_held"
     TAKEN = "taken"
     """The provider's id belongs to another call of ours."""
+    NO_ID = "no_id"
+    """That cannot be an id. To look for it would end the call as not found, and what was paid for with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,13 @@ class Operations:
             return Settled(Done.NO_SUCH)
         if row["provider_id"] == provider_id:
             return Settled(Done.ALREADY, row["state"])
+        if not AN_ID.fullmatch(provider_id):
+            return Settled(Done.NO_ID, row["state"])
         if await claimed(self._pool, row["provider"], [provider_id]):
             return Settled(Done.TAKEN, row["state"])
         claim = await self._claim(generation_id)
         if claim is None:
-            return Settled(Done.NOT_HELD, row["state"])
+            return await self._came_late(generation_id, provider_id, Done.NOT_HELD)
         verdict = decide(claim, Running(provider_id, look_at=at), at, NOTHING_IS_TRIED, frozenset())
         return await self._settle(verdict, Done.TAKEN)
 
@@ -125,7 +132,7 @@ class Operations:
             return Settled(Done.ALREADY, row["state"])
         claim = await self._claim(generation_id)
         if claim is None:
-            return Settled(Done.NOT_HELD, row["state"])
+            return await self._came_late(generation_id, None, Done.NOT_HELD)
         return await self._settle(give_up(claim, GIVEN_UP, at), Done.NOT_HELD)
 
     async def _claim(self, generation_id: UUID) -> Claim | None:
@@ -141,19 +148,25 @@ class Operations:
         """Record it, unless a callback or another operator came between."""
         if await self._store.record([verdict]):
             return Settled(Done.DONE, verdict.state)
-        state = await self._pool.fetchval(
-            "SELECT state::text FROM generations WHERE id = $1", verdict.claim.call.generation_id
-        )
+        return await self._came_late(verdict.claim.call.generation_id, verdict.provider_id, otherwise)
+
+    async def _came_late(self, generation_id: UUID, provider_id: str | None, otherwise: Done) -> Settled:
+        """How it stands instead. A callback that named the very call that was to be adopted is as good."""
+        row = await self._pool.fetchrow("SELECT state::text, provider_id FROM generations WHERE id = $1", generation_id)
+        state, name = (row["state"], row["provider_id"]) if row else (None, None)
+        if provider_id is not None and name == provider_id:
+            return Settled(Done.ALREADY, state)
         return Settled(otherwise if state == "HELD" else Done.NOT_HELD, state)
 
     async def pause(self, kind: str, name: str, why: str, at: datetime) -> bool:
         """Make no more calls for this provider, model or tenant; what runs goes on. False when it was paused before:
-        the new reason stands.
+        the new reason stands, if there is one.
         """
         new = await self._pool.fetchval(
             """
             INSERT INTO brakes (kind, name, since, why) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (kind, name) DO UPDATE SET why = EXCLUDED.why RETURNING xmax = 0
+            ON CONFLICT (kind, name) DO UPDATE SET why = coalesce(nullif(EXCLUDED.why, ''), brakes.why)
+            RETURNING xmax = 0
             """,
             kind,
             name,

@@ -18,7 +18,10 @@ from stage.settings import CallbackKeys, DatabaseUrl, Span, StageSettings
 def numbers(pairs: str) -> dict[str, int]:
     """The numbers of PROVIDER=NUMBER pairs. Raises ValueError for anything else."""
     split = (pair.partition("=") for pair in pairs.split(",") if pair.strip())
-    return {name.strip(): int(number) for name, _, number in split}
+    told = {name.strip(): int(number) for name, _, number in split}
+    if any(number < 0 for number in told.values()):
+        raise ValueError("less than nothing cannot be allowed")
+    return told
 
 
 def _pairs(text: str) -> str:
@@ -52,7 +55,8 @@ class Settings(StageSettings):
     model_routes: str = Field("", validation_alias="GENERATOR_ROUTES")  # PATTERN=PROVIDER pairs, the first that fits
     models_directory: ModelsDirectory = Field("", validation_alias="MODELS_DIRECTORY")  # cards beside the packaged ones
     max_attempts: int = Field(3, ge=1, le=20)  # tries after known failures; an unknown outcome is never tried again
-    call_timeout: Span = timedelta(seconds=60)  # an intent older than this was lost with its process
+    # An intent older than this was lost with its process; in its last five seconds nothing may leave any more.
+    call_timeout: Span = Field(timedelta(seconds=60), ge=timedelta(seconds=8))
     fake_latency: float = Field(0, validation_alias="FAKE_LATENCY", ge=0, le=3600)  # seconds a fake model takes
 
     # What each provider must be told; needed only where something leads to it.
@@ -109,7 +113,17 @@ class Settings(StageSettings):
             numbers(pairs).get(provider) for pairs in (self.rate_per_minute, self.calls_a_day, self.cost_a_day)
         )
         dearest = max(card.cost_units for card in self.models.values())
-        return Limits(per_minute, min(60, per_minute or 60), calls, cost, dearest)
+        return Limits(per_minute, 60 if per_minute is None else min(60, per_minute), calls, cost, dearest)
+
+    @property
+    def spoken_of(self) -> dict[str, str]:
+        """The providers that limits and policies name, and where: a slip of the finger must not look like a cap."""
+        limits = {
+            "GENERATOR_RATE_PER_MINUTE": self.rate_per_minute, "GENERATOR_CALLS_A_DAY": self.calls_a_day,
+            "GENERATOR_COST_A_DAY": self.cost_a_day,
+        }  # fmt: skip
+        named = {provider: setting for setting, pairs in limits.items() for provider in numbers(pairs)}
+        return named | dict.fromkeys(self.policy.settle, "DOUBT_POLICY")
 
     @property
     def caps(self) -> Caps:

@@ -1,20 +1,23 @@
 """The statements about generations in work: claims, and what comes of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from generator_service.accounts import block, brakes, lock_account, write_account
+from generator_service.accounts import brakes, lock_account, write_account
 from generator_service.adoption import Meaning, hear_of, take_up
 from generator_service.allowance import Limits, allowed, spent
 from generator_service.calls import Call
 from generator_service.claim import Claim, Verdict
-from generator_service.former_calls import claimed, remember_former
-from generator_service.rows import call_of, claim_of, columns_of
+from generator_service.former_calls import claimed
+from generator_service.rows import call_of, claim_of
 from generator_service.tenant_caps import NO_CAPS, ROOM, UNCAPPED, Caps, turns
+from generator_service.twins import each_has_one, has_twin
+from generator_service.verdicts import FormerCallError, write
 from schemas.events import Event
 from schemas.wire import encode
 from stage import outbox
@@ -26,7 +29,7 @@ log = get_logger(__name__)
 
 TO_MAKE = """
     state = 'PENDING' AND provider = $5 AND model <> ALL($6) AND tenant <> ALL($7)
-    AND (deadline IS NULL OR deadline > $1)
+    AND cancel_at IS NULL AND (deadline IS NULL OR deadline > $1)
 """
 CLAIM_TO_MAKE = f"""
     {due_rows("generations", TO_MAKE, most=ROOM)}
@@ -36,6 +39,13 @@ CLAIM_TO_MAKE = f"""
     FROM due WHERE row.id = due.id
     RETURNING row.*, 'PENDING' AS state_before
 """  # noqa: S608 - no value of anybody is in it
+
+# Whoever serves a provider refills its account each time that it looks for calls to make.
+UNSERVED = """
+    provider <> ALL($3)
+    AND NOT EXISTS (SELECT FROM accounts WHERE accounts.provider = generations.provider AND filled_at > $1)
+    AND NOT EXISTS (SELECT FROM brakes WHERE kind = 'provider' AND name = generations.provider)
+"""
 
 WAITING = "state = 'SUBMITTED' AND cancel_at IS NULL AND polls > 0"
 TO_LOOK_AT = f"state IN ('INTENT', 'IN_DOUBT', 'SUBMITTED', 'HELD') AND NOT ({WAITING})"
@@ -132,8 +142,10 @@ class Store:
         return await self._end("deadline <= $1", limit, at, end)
 
     async def end_unserved(self, limit: int, at: datetime, end: Callable[[Claim], Verdict]) -> int:
-        """The same for calls that wait since before `at` for a provider that is not set up here."""
-        return await self._end("due_at <= $1 AND provider <> ALL($3)", limit, at, end, list(self._limits))
+        """The same for calls that wait since before `at` for a provider that is not set up here, is not paused, and is
+        not asked by any other replica since then.
+        """
+        return await self._end(f"due_at <= $1 AND {UNSERVED}", limit, at, end, list(self._limits))
 
     async def _end(self, which: str, limit: int, at: datetime, end: Callable[[Claim], Verdict], *more: Any) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -152,76 +164,49 @@ class Store:
         return await claimed(self._pool, provider, provider_ids)
 
     async def has_twin(self, claim: Claim) -> bool:
-        """Whether another generation asks its provider for the very same, so that their calls look alike there. A
-        retry that only looks for its job's own lost call is none to that.
-        """
-        found = await self._pool.fetchval(
-            """
-            SELECT EXISTS (
-                SELECT FROM generations AS twin JOIN generations AS row ON row.id = $1 AND twin.ask = row.ask
-                WHERE twin.id <> row.id AND twin.provider = row.provider
-                    AND NOT (row.pay_again AND twin.job_id = row.job_id)
-            )
-            """,
-            claim.call.generation_id,
-        )
-        return bool(found)
+        """Whether another generation asks its provider for the very same, so that their calls look alike there."""
+        return await has_twin(self._pool, claim.call.generation_id)
+
+    async def each_has_one(self, claim: Claim, provider_ids: Sequence[str]) -> bool:
+        """Whether these calls are as many as those alike that miss theirs, so that one of them is surely this one's."""
+        return await each_has_one(self._pool, claim.call.generation_id, provider_ids)
 
     async def record(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
         """Write verdicts and say their facts, in one transaction. Returns those that counted.
 
-        One whose claim was taken over by another worker is left out, facts included. So is one that names a
-        provider id of another generation: it is looked at again when its lease ends.
+        One whose claim was taken over by another worker is left out, facts included. So is one that names a call
+        which is or was another generation's: it is looked at again when its lease ends.
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 return await self._write(connection, verdicts)
-        except asyncpg.UniqueViolationError:
+        except (asyncpg.UniqueViolationError, FormerCallError):
             if len(verdicts) == 1:
                 log.warning("a call belongs to another generation", job_id=str(verdicts[0].claim.job_id))
                 return []
             return [counted for verdict in verdicts for counted in await self.record([verdict])]
 
     async def _write(self, connection: Connection, verdicts: Sequence[Verdict]) -> list[Verdict]:
-        if not verdicts:
-            return []
-        rows = await connection.fetch(
-            """
-            UPDATE generations AS row SET
-                state = new.state::generation_state, due_at = new.due_at, last_error = new.error, fence = row.fence + 1,
-                provider_id = CASE WHEN new.state = 'PENDING' THEN NULL
-                                   ELSE coalesce(new.provider_id, row.provider_id) END,
-                submitted_at = coalesce(new.submitted_at, row.submitted_at),
-                attempt = coalesce(new.attempt, row.attempt)
-            FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                        $7::timestamptz[], $8::int[])
-                AS new (id, fence, state, due_at, provider_id, error, submitted_at, attempt)
-            WHERE row.id = new.id AND row.fence = new.fence
-            RETURNING row.id, new.fence
-            """,
-            *columns_of(verdicts),
-        )
-        # By fence as well: two looks at one generation may end in one batch, and one of them was taken over. A claim
-        # counts once: a commit whose answer was lost is repeated, and others may have gone on from it.
-        ours = {(row["id"], row["fence"]) for row in rows}
-        counted = [v for v in verdicts if (v.claim.call.generation_id, v.claim.fence) in ours]
-        await self.say(connection, (fact for v in counted for fact in v.facts))
-        await remember_former(connection, counted)
-        untils = sorted((v.blocked_until, v.claim.provider) for v in verdicts if v.blocked_until is not None)
-        if untils:
-            await block(connection, {provider: until for until, provider in untils})  # the latest of each
+        counted = await write(connection, verdicts) if verdicts else []
+        await self.say(connection, (fact for verdict in counted for fact in verdict.facts))
         return counted
 
     async def answered_late(self, verdicts: Sequence[Verdict], at: datetime) -> None:
-        """Take in the calls that answers to new calls name, although their claims were taken over: they exist."""
+        """Take in the calls that answers to new calls name, although their claims were taken over: they exist. One that
+        says how its call ended counts, too: not every provider says it twice.
+        """
         for v in verdicts:
             # Anything but the answer to a call of ours may name what is somebody else's.
             if v.provider_id is not None and v.claim.state == "PENDING":
                 async with self._pool.acquire() as connection, connection.transaction():
                     call = v.claim.call
-                    await self.hear_of(
+                    adopter = await self.hear_of(
                         connection, call.generation_id, call.attempt, v.claim.provider, v.provider_id, at
                     )
+                    ended = v.state != "SUBMITTED"
+                    if ended and adopter is not None and adopter.call.generation_id == call.generation_id:
+                        claim = replace(v.claim, fence=adopter.fence + 1)  # the adoption's
+                        await self._write(connection, [replace(v, claim=claim)])
 
     async def take_up(self, connection: Connection, generation_ids: Iterable[UUID], at: datetime) -> None:
         """Give retries the lost calls that have shown up already."""
@@ -232,11 +217,15 @@ class Store:
 
     async def hear_of(
         self, connection: Connection, generation_id: UUID, attempt: int, provider: str, provider_id: str, at: datetime
-    ) -> None:
-        """A call exists at the provider that was made for this attempt: adopt it, look at it, or have it cancelled."""
+    ) -> Claim | None:
+        """A call exists at the provider that was made for this attempt: adopt it, look at it, or have it cancelled.
+        Returns whose it is when it was adopted, as that was before.
+        """
         heard = await hear_of(connection, generation_id, attempt, provider, provider_id, at)
-        if heard is not None and heard[1] is Meaning.LOST_ONE:
-            await self.say(connection, [heard[0].says_submitted(provider_id, at)])
+        if heard is None or heard[1] is not Meaning.LOST_ONE:
+            return None
+        await self.say(connection, [heard[0].says_submitted(provider_id, at)])
+        return heard[0]
 
     async def say(self, connection: Connection, facts: Iterable[Event]) -> None:
         """Say facts once the surrounding transaction commits."""
@@ -254,11 +243,3 @@ class Store:
         """What a generation asks for, or None when there is no such generation."""
         row = await self._pool.fetchrow("SELECT * FROM generations WHERE id = $1", generation_id)
         return call_of(row) if row else None
-
-
-async def providers_at_work(pool: Pool) -> dict[str, int]:
-    """The providers of calls that are not over, and how many each has."""
-    rows = await pool.fetch(
-        "SELECT provider, count(*) AS calls FROM generations WHERE due_at IS NOT NULL GROUP BY provider"
-    )
-    return {row["provider"]: row["calls"] for row in rows}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from generator_service.boot_time import boot_time
 from generator_service.calls import Call, Capability, Running, Unknown
 from generator_service.claim import CANCELLED, OUT_OF_TIME, UNSERVED
-from generator_service.decide import give_up
+from generator_service.doubt import give_up
 from generator_service.former_calls import claim_duplicates, duplicate_is_over
 from generator_service.providers.protocol import Provider
 from generator_service.store import Store

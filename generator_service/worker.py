@@ -11,7 +11,8 @@ from prometheus_client import Counter
 from generator_service.boot_time import boot_time
 from generator_service.calls import Candidates, Capability, Failed, Running, Unknown
 from generator_service.claim import HELD_TOO_LONG, Claim, Policy, Verdict
-from generator_service.decide import Outcome, Question, decide, give_up, pick, question
+from generator_service.decide import Outcome, Question, decide, pick, question
+from generator_service.doubt import give_up
 from generator_service.providers.protocol import Provider
 from generator_service.store import Store
 from schemas.clock import Clock
@@ -160,4 +161,8 @@ class Worker:
                 return seen
             if not isinstance(seen, Failed):
                 return Running(name, look_at=self._now())
+        # Where a lost call may have been asked for anew, one generation can have two, and counting proves nothing.
+        counts = found.complete and claim.provider not in self._policy.settle
+        if free and counts and await self._store.each_has_one(claim, free):
+            return Running(free[0], look_at=self._now())  # all of them failed, and one is ours
         return found

@@ -174,6 +174,8 @@ class GenerationFailed(Event):
     message: Message
     final: bool
     next_try_at: Moment | None = None
+    provider_code: str | None = Field(None, max_length=64)
+    """The provider's own word for what went wrong, such as E1001."""
 
     @property
     def identity(self) -> str:

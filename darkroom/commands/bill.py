@@ -57,6 +57,8 @@ async def _checked(operations: "Operations", environ: dict[str, str], provider: 
     from schemas.clock import utc_now
 
     at: datetime = utc_now()
+    if ago <= GRACE:
+        raise click.BadParameter("the last two minutes are not judged: look further back", param_hint="--since")
     try:
         async with BILLERS[provider](environ) as biller:
             return await check_bill(operations, provider, biller.bill(at - ago), at - ago, at - GRACE)

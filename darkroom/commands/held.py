@@ -19,6 +19,7 @@ WORDS = {
     "already": "{id}: {state}, as it was before. Nothing changed.",
     "no_such": "there is no generation {id}: `darkroom held list` shows those that are held",
     "not_held": "{id} is not held, it is {state}: nothing changed",
+    "no_id": "that is no id of a call at a provider: give the id alone, not its URL. Nothing changed, {id} is {state}",
     "taken": "the provider's id belongs to another call of ours: nothing changed, {id} is still held",
 }
 

@@ -34,14 +34,16 @@ async def open_providers(settings: Settings, busy: Mapping[str, int]) -> AsyncIt
     """The providers that the settings and the model catalogue lead to, the fake, and those that still have calls under
     way.
 
-    One that the settings lead to and that is not known or not set up ends the process, exit code 2. Of the `busy` ones
-    (calls by name) such a one is left out and said: its calls wait until somebody sets it up again.
+    One that the settings speak of and that is not known, or that they lead to and that is not set up, ends the process,
+    exit code 2. Of the `busy` ones (calls by name) such a one is left out and said: its calls wait until somebody sets
+    it up again.
     """
     leads = {provider_of(model, settings): "MODELS_DIRECTORY" for model in settings.models}
     leads |= {provider: "GENERATOR_ROUTES" for _, provider in settings.routes}
     leads[settings.media_generator_provider] = "MEDIA_GENERATOR_PROVIDER"
-    for name in sorted(leads.keys() - PROVIDERS.keys()):
-        refuse("generator", leads[name], f"{name!r} is not known; known: {', '.join(PROVIDERS)}")
+    named = settings.spoken_of | leads
+    for name in sorted(named.keys() - PROVIDERS.keys()):
+        refuse("generator", named[name], f"{name!r} is not known; known: {', '.join(PROVIDERS)}")
     async with AsyncExitStack() as stack:
         opened = {n: await stack.enter_async_context(PROVIDERS[n](settings)) for n in sorted(leads.keys() | {"fake"})}
         for name, calls in busy.items():

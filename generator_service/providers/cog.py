@@ -26,6 +26,7 @@ from generator_service.calls import (
     Found,
     NotSent,
     Polled,
+    Running,
     Submitted,
     Throttled,
     Unknown,
@@ -87,7 +88,7 @@ class CogProvider:
                 async with asyncio.timeout(self._patience):
                     response = await self._client.put(f"/predictions/{id_of(call)}", json=_asked(call))
         except NeverSent as fault:
-            return NotSent(fault.why)
+            return Throttled(NOT_READY, fault.why)  # of the whole container: whoever waits for it need not try as well
         except AnswerLost as fault:
             return Unknown(fault.why)
         except Refused as refusal:
@@ -99,8 +100,16 @@ class CogProvider:
         return await self._answered(response, call)
 
     async def poll(self, call: Call, at: datetime) -> Polled:
-        """Never needed: no call is left running. Cog could not say."""
-        return Unknown("Cog keeps nothing that could be asked about")
+        """Have it made again, for Cog keeps nothing that could be asked about. Only a call whose answer came when
+        another worker had asked for it again, or that an operator has adopted, is ever looked at.
+        """
+        match await self.submit(call, at):
+            case Throttled(retry_after):
+                return Running(id_of(call), at + retry_after)
+            case NotSent(why):
+                return Unknown(why)
+            case told:
+                return told
 
     async def poll_many(self, calls: Sequence[Call], at: datetime) -> Mapping[str, Polled]:
         """Never needed either."""

@@ -85,11 +85,13 @@ class FakeProvider:
 def _trouble(call: Call) -> Failed | None:
     """What the request asked to go wrong."""
     for_good, attempts = call.input.get("fail_outputs"), call.input.get("fail_attempts")
+    name = f"fake-{call.generation_id}-{call.attempt}"  # it says the same each time, so it speaks for a lost asking too
     if isinstance(for_good, list) and any(index in for_good for index in call.outputs):
-        return Failed("content_policy", "the fake provider was asked to refuse this output", retryable=False)
+        words = "the fake provider was asked to refuse this output"
+        return Failed("content_policy", words, retryable=False, provider_id=name)
     if isinstance(attempts, int) and call.attempt <= attempts:
-        words, name = "the fake provider was asked to fail this attempt", f"fake-{call.generation_id}"
-        return Failed("provider_failed", words, retryable=True, provider_id=f"{name}-{call.attempt}")
+        words = "the fake provider was asked to fail this attempt"
+        return Failed("provider_failed", words, retryable=True, provider_id=name)
     return None
 
 

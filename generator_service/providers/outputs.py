@@ -60,7 +60,7 @@ def media_in(output: Any) -> Iterator[str]:
     if isinstance(output, str):
         told = output.strip()
         if told[:5].lower() == "data:" or (
-            told.startswith(("https://", "http://")) and not any(letter.isspace() for letter in told)
+            told.startswith(("https://", "http://")) and told.isprintable() and " " not in told
         ):
             yield told
     elif isinstance(output, dict):

@@ -82,6 +82,8 @@ def _seconds(hint: Any, at: datetime) -> float | None:
         return None
     try:
         seconds = float(hint)
+    except OverflowError:
+        return None
     except (TypeError, ValueError):
         seconds = _until(str(hint), at)
     return seconds if isfinite(seconds) and seconds >= 0 else None
@@ -90,7 +92,7 @@ def _seconds(hint: Any, at: datetime) -> float | None:
 def _until(date: str, at: datetime) -> float:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return -1.0
     return (moment - at).total_seconds() if moment.tzinfo else -1.0
 

@@ -4,7 +4,6 @@ It has no idempotency key, so a lost create is never repeated in here: it is fou
 list of predictions by model and exact input.
 """
 
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -32,7 +31,7 @@ from generator_service.providers.protocol import Provider
 from generator_service.providers.refusals import refused
 from generator_service.providers.replicate_answers import UNDER_WAY, answered, kept, moment, not_told
 from generator_service.providers.replicate_input import Names, aimed_at, canonical, replicate_input
-from generator_service.providers.replicate_transport import ReplicateTransport
+from generator_service.providers.replicate_transport import AN_ID, ReplicateTransport
 from generator_service.providers.transport import AnswerLost, Fault, NeverSent, Refused, sending_by
 from generator_service.settings import Settings
 from stage.settings import refuse
@@ -43,7 +42,6 @@ log = get_logger(__name__)
 SECONDS = 30.0  # one request, altogether
 SKEW = timedelta(seconds=60)  # between our clock and Replicate's
 MOST_PAGES = 200  # of a hundred predictions each
-AN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 @asynccontextmanager
@@ -109,6 +107,8 @@ class ReplicateProvider:
             prediction = await self._predictions.async_get(call.provider_id)
         except Fault as fault:
             return _not_told(fault, call, at)
+        if prediction.id != call.provider_id:
+            return Unknown("the answer is about another call")
         return await answered(prediction, call, at, self._stage)
 
     async def poll_many(self, calls: Sequence[Call], at: datetime) -> Mapping[str, Polled]:
@@ -127,7 +127,9 @@ class ReplicateProvider:
                 if seen.keys() == waiting.keys() or _reaches(page, oldest - SKEW):
                     break
         except Fault as fault:
-            return {name: _not_told(fault, call, at) for name, call in waiting.items()} | seen
+            # Of the list, whatever it is, and not of any call: a 404 does not mean that they are gone.
+            lost, throttled = Unknown(f"the list could not be read ({fault})"), _is_throttle(fault)
+            return {n: _not_told(fault, call, at) if throttled else lost for n, call in waiting.items()} | seen
         return seen
 
     async def find(self, call: Call, at: datetime) -> Found:
@@ -173,7 +175,10 @@ class ReplicateProvider:
             return False
         if not prediction.input:
             return None
-        return of_model if canonical(prediction.input) == wanted else False
+        try:
+            return of_model if canonical(prediction.input) == wanted else False
+        except ValueError:
+            return False  # ours was read without trouble
 
     async def _pages(self) -> AsyncIterator[Page[Prediction]]:
         """The list of predictions, newest first. Always read from where we were told Replicate is, so that a `next`
@@ -190,6 +195,10 @@ class ReplicateProvider:
 
 def _not_told(fault: NeverSent | AnswerLost | Refused, call: Call, at: datetime) -> Polled:
     return not_told(fault, call, at) if isinstance(fault, Refused) else Unknown(fault.why)
+
+
+def _is_throttle(fault: Exception) -> bool:
+    return isinstance(fault, Refused) and fault.status == 429
 
 
 def _bare(prediction: Prediction) -> bool:

@@ -27,7 +27,7 @@ async def answered(prediction: Prediction, call: Call, at: datetime, stage: Stag
     if prediction.status == "succeeded":
         if prediction.output is None and kept(prediction, "data_removed"):
             return failed(Code.OUTPUT_EXPIRED, "the provider made it and has removed it: nobody asked for it in time")
-        ended = moment(prediction.completed_at) or at
+        ended = min(moment(prediction.completed_at) or at, at)
         return await finished(prediction.id, prediction.output, call, stage, ended + KEEPS_FOR)
     if prediction.status == "failed":
         return _broken(prediction.error or "", call)

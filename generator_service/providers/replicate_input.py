@@ -35,8 +35,13 @@ def replicate_input(call: Call) -> dict[str, Any]:
 
 
 def canonical(value: Any) -> str:
-    """One text for everything that is the same JSON: no order of names, 1.0 as 1. ValueError when it is no JSON."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """One text for everything that is the same JSON: no order of names, 1.0 as 1. ValueError when it is no JSON, or
+    nested deeper than anybody's input.
+    """
+    try:
+        return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
 
 
 def _plain(value: Any) -> Any:

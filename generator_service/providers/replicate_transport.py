@@ -1,6 +1,7 @@
 """What `replicate` 1.0.7 cannot do by itself: a bound on what a call may cost, and reading every answer there is."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,9 @@ from generator_service.providers.transport import AnswerLost, OneShot
 
 KEPT = "darkroom"
 """The name in `metrics`, the one field of 1.0.7's model that takes anything, of what it has no field for."""
+
+AN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""What may be an id: it becomes part of a path, a row and a fact."""
 
 READABLE = frozenset({"starting", "processing", "succeeded", "failed", "canceled"})
 
@@ -70,7 +74,7 @@ def legible(prediction: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_prediction(told: Any) -> bool:
-    return isinstance(told, dict) and isinstance(told.get("id"), str) and told["id"] != ""
+    return isinstance(told, dict) and isinstance(told.get("id"), str) and AN_ID.fullmatch(told["id"]) is not None
 
 
 def _text(value: Any) -> str | None:

@@ -8,10 +8,11 @@ import pytest
 from darkroom.simulators.cog.faults import Busy
 from darkroom.simulators.replicate.faults import Fail, OutputCount, Stuck
 from generator_service.boot_time import boot_time
-from generator_service.calls import Failed, Finished, NotSent, Throttled, Unknown
+from generator_service.calls import Failed, Finished, NotSent, Running, Throttled, Unknown
 from generator_service.errors import Code
+from generator_service.providers.cog import id_of
 from schemas.events import StagedSource
-from tests.contract.bench import a_call
+from tests.contract.bench import a_call, submitted
 from tests.contract.benches import CogBench, cog_bench
 
 
@@ -62,6 +63,20 @@ async def test_a_model_that_takes_too_long_is_hung_up_on_and_fails_for_good() ->
 
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.retryable) == (Code.TIMED_OUT, False)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_call_of_which_only_its_id_is_known_is_had_by_asking_again(bench: CogBench, taken: bool) -> None:
+    """It would be looked at for ever: Cog keeps nothing that could be asked about."""
+    call = a_call()
+    await bench.provider.submit(call, bench.now())
+    if taken:
+        bench.simulator.use(Busy())
+
+    outcome = await bench.provider.poll(submitted(call, id_of(call), bench.now()), bench.now())
+
+    assert isinstance(outcome, Running if taken else Finished), outcome
+    assert outcome.provider_id == id_of(call)
 
 
 async def test_a_call_is_not_begun_when_its_claim_ends_before_the_model_would(bench: CogBench) -> None:

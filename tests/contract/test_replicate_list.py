@@ -90,6 +90,15 @@ async def test_a_list_that_is_not_given_says_nothing_about_any_call(bench: Repli
     assert throttled == {call.provider_id: Running(call.provider_id or "", at + timedelta(seconds=4))}
 
 
+async def test_a_list_that_is_not_there_does_not_mean_that_old_calls_are_gone(bench: ReplicateBench) -> None:
+    call = await accepted(bench, Refuse(on="list", status=404))
+    assert call.provider_id is not None
+
+    seen = await bench.provider.poll_many([call], bench.now() + timedelta(hours=2))
+
+    assert isinstance(seen[call.provider_id], Unknown)
+
+
 async def test_several_identical_calls_are_all_found_the_oldest_first(bench: ReplicateBench) -> None:
     before = bench.now()
     ids = []

@@ -197,6 +197,7 @@ def test_the_check_fails_while_the_files_are_not_written_anew_and_for_a_change_t
 
 def test_a_release_freezes_what_is_published(tmp_path: Path) -> None:
     copy = WorkingCopy.at(tmp_path)
+    copy.succeeds("-m", "darkroom", "schemas", "release")  # what was published since the last release
     copy.edit("schemas/events.py", "below", "num_outputs: Count", "    pages: int | None = None\n")
     copy.succeeds("-m", "darkroom", "schemas", "write")
 

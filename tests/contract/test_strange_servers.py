@@ -18,6 +18,7 @@ from darkroom.simulators.server import LOCAL, listen, serving
 from generator_service.calls import Call, Candidates, Failed, Finished, Running, Unknown
 from generator_service.providers.replicate import ReplicateProvider
 from schemas.clock import utc_now
+from schemas.events import UrlSource
 from tests.contract.bench import Bucket, a_call, submitted
 from tests.contract.benches import FLUX, TOKEN
 
@@ -56,6 +57,8 @@ NONSENSE: dict[str, Callable[[], Response]] = {
     "a list": lambda: JSONResponse([]),
     "no id": lambda: JSONResponse({"status": "starting"}),
     "a number for an id": lambda: JSONResponse(ANSWER | {"id": 7}),
+    "an id that no row can hold": lambda: JSONResponse(ANSWER | {"id": "a\0b"}),
+    "half a letter for an id": lambda: PlainTextResponse(json.dumps(ANSWER | {"id": "\ud83d"})),
     "a redirect": lambda: RedirectResponse("https://elsewhere.example/", 301),
     "nothing": lambda: Response(status_code=204),
     "brackets": lambda: PlainTextResponse("[" * 100_000),
@@ -95,8 +98,14 @@ async def test_a_create_that_is_over_at_once_is_looked_at_at_once() -> None:
 
 @pytest.mark.parametrize(
     "output",
-    ["data:image/png;base64,", "data:image/png;base64,%%%", "data:nothing", "https://x.example/" + "a" * 9_000],
-    ids=["empty", "garbled", "no comma", "too long"],
+    [
+        "data:image/png;base64,",
+        "data:image/png;base64,%%%",
+        "data:nothing",
+        "https://x.example/" + "a" * 9_000,
+        "https://x.example/\0a.png",
+    ],
+    ids=["empty", "garbled", "no comma", "too long", "unreadable for every reader of facts"],
 )
 async def test_an_output_that_cannot_be_kept_is_final(output: str) -> None:
     async with answering(showing(status="succeeded", output=output)) as provider:
@@ -104,6 +113,31 @@ async def test_an_output_that_cannot_be_kept_is_final(output: str) -> None:
 
     assert isinstance(outcome, Failed)
     assert not outcome.retryable
+
+
+async def test_an_answer_from_the_end_of_time_is_taken_for_one_of_now() -> None:
+    at = utc_now()
+    made = showing(status="succeeded", output="https://replicate.delivery/a.png", completed_at="9999-12-31T23:59:59Z")
+
+    async with answering(made) as provider:
+        outcome = await provider.poll(a_running_call(), at)
+
+    assert outcome == Finished(
+        ID, (UrlSource(url="https://replicate.delivery/a.png", expires_at=at + timedelta(hours=1)),)
+    )
+
+
+async def test_an_answer_about_another_call_says_nothing() -> None:
+    async with answering(showing(id="z" * 26, status="failed", error="it broke")) as provider:
+        assert isinstance(await provider.poll(a_running_call(), utc_now()), Unknown)
+
+
+async def test_somebody_elses_input_in_the_list_may_be_of_any_depth() -> None:
+    deep = '{"a":' * 700 + "1" + "}" * 700
+    page = json.dumps({"results": [ANSWER | {"model": FLUX, "input": "deep"}], "next": None}).replace('"deep"', deep)
+
+    async with answering(lambda _: PlainTextResponse(page)) as provider:
+        assert await provider.find(a_call(model=FLUX), utc_now()) == Candidates((), complete=True)
 
 
 async def test_the_next_page_is_asked_of_the_same_server_wherever_it_is_said_to_be() -> None:

@@ -166,9 +166,22 @@ async def test_a_bill_that_cannot_be_read_is_no_all_clear(pipeline: Pipeline) ->
         pipeline.stack, *check, REPLICATE_BASE_URL="http://127.0.0.1:1", REPLICATE_API_TOKEN="r8_made_up"
     )
     no_token = await darkroom(pipeline.stack, *check)
+    nothing = await darkroom(pipeline.stack, *check, "--since", "2m", REPLICATE_API_TOKEN="r8_made_up")
 
     assert (nobody.code, "cannot be read" in nobody.err) == (1, True)
     assert (no_token.code, "REPLICATE_API_TOKEN is not set" in no_token.err) == (2, True)
+    assert (nothing.code, "look further back" in nothing.err) == (2, True)
+
+
+async def test_a_brake_that_is_pulled_again_keeps_its_reason_until_there_is_another(pipeline: Pipeline) -> None:
+    reasons = []
+    for why in (("--why", "the invoice looks wrong"), (), ("--why", "still wrong")):
+        await darkroom(pipeline.stack, "pause", "model", "acme/dear", *why)
+        brakes = (await darkroom(pipeline.stack, "brakes", "list", "--json")).json["brakes"]
+        reasons += [brake["why"] for brake in brakes if brake["name"] == "acme/dear"]
+    await darkroom(pipeline.stack, "resume", "model", "acme/dear")
+
+    assert reasons == ["the invoice looks wrong", "the invoice looks wrong", "still wrong"]
 
 
 async def predicted(simulator: ReplicateSimulator) -> str:

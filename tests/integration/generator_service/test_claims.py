@@ -10,6 +10,10 @@ import pytest
 from darkroom.local.stack import Stack
 from generator_service import gates
 from generator_service.allowance import Limits
+from generator_service.calls import Failed, NotSent, Throttled
+from generator_service.claim import Policy
+from generator_service.decide import Outcome, decide
+from generator_service.operations import Operations
 from generator_service.plan import Generation
 from generator_service.store import Store
 from generator_service.tables import SCHEMA
@@ -17,6 +21,7 @@ from schemas.clock import utc_now
 from stage.database import Pool, new_pool
 
 LEASE = timedelta(seconds=60)
+POLICY = Policy(max_attempts=3, delay=lambda _: 0.5)
 
 
 @pytest.fixture
@@ -68,6 +73,45 @@ async def test_a_cap_of_cost_units_is_passed_by_one_call_at_most(pool: Pool, dea
         found += len(claims)
 
     assert found == claimed
+
+
+async def test_a_cancel_counts_at_once_whatever_the_clock_of_whoever_heard_it_says(pool: Pool) -> None:
+    store = Store(pool, "test", "test", {"paid": None})
+    await planned(pool, store, unwanted := a_generation())
+    at = utc_now()
+    async with pool.acquire() as connection, connection.transaction():
+        await gates.cancel(connection, {unwanted.job_id: 1}, at + timedelta(minutes=5))
+
+    assert await store.claim_to_make(10, at, LEASE) == []
+
+
+@pytest.mark.parametrize("answer", [NotSent("no connection"), Throttled(timedelta(0), "every slot is taken")])
+async def test_what_was_never_asked_is_not_of_the_days_cap(pool: Pool, answer: Outcome) -> None:
+    """A container with one slot, or a provider that is away, used up the day's calls without making one."""
+    store = Store(pool, "test", "test", {"paid": Limits(calls_a_day=2, cost_a_day=10, dearest=5)})
+    await planned(pool, store, a_generation(cost_units=5), a_generation(cost_units=5))
+    at = utc_now()
+
+    for _ in range(3):
+        claims = await store.claim_to_make(10, at, LEASE)
+        assert len(claims) == 2
+        await store.record([decide(claim, answer, at, POLICY, frozenset()) for claim in claims])
+        at += timedelta(seconds=1)
+
+    [spent] = await Operations(pool, "test").spent(at)
+    assert (spent.calls, spent.cost_units) == (0, 0)
+
+
+async def test_what_was_asked_and_refused_stays_of_the_days_cap(pool: Pool) -> None:
+    store = Store(pool, "test", "test", {"paid": Limits(calls_a_day=2)})
+    await planned(pool, store, a_generation(), a_generation())
+    at = utc_now()
+
+    refusal = Failed("insufficient_credit", "the account is empty", retryable=True)
+    claims = await store.claim_to_make(10, at, LEASE)
+    await store.record([decide(claim, refusal, at, POLICY, frozenset()) for claim in claims])
+
+    assert await store.claim_to_make(10, at + LEASE, LEASE) == []
 
 
 async def test_a_removed_jobs_prompt_is_forgotten_once_its_call_is_over_and_no_other(pool: Pool) -> None:

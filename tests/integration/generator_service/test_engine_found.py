@@ -8,7 +8,7 @@ import pytest
 from schemas.events import CancelRequested, JobRequested, RetryRequested
 from stage.database import Pool
 from tests.integration.generator_service.pretend import Fate, Luck, Reply
-from tests.integration.generator_service.processes import LEASE
+from tests.integration.generator_service.processes import LEASE, Death
 from tests.integration.generator_service.scene import one_job
 
 LOST = Luck(reply=Reply.LOST)
@@ -130,3 +130,67 @@ async def test_a_call_that_shows_up_between_its_end_and_the_retry_is_the_retrys(
 
     assert len(scene.world.accepted) == 1
     assert scene.states == ["FAILED", "SUCCEEDED"]
+
+
+async def test_a_doubt_is_said_although_whoever_looked_first_died_before_saying_it(pool: Pool) -> None:
+    scene = await one_job(pool, "takes our id")
+    scene.world.lucks = deque([LOST])
+
+    await scene.die(scene.processes[0], Death.CLAIMED)
+    await scene.die(scene.processes[1], Death.ASKED)
+    for _ in range(2):
+        await scene.work(LOST)
+
+    assert "generation.doubted" in {fact.topic for fact in await scene.read_facts()}
+    await scene.check()
+
+
+async def test_a_call_that_a_twin_has_had_and_left_meanwhile_is_not_adopted(pool: Pool) -> None:
+    """The look was slow: it saw the twin's call run, the twin recorded that it failed, and the look took it all the
+    same. It was found to have failed, and paid for again while the lost call ran.
+    """
+    scene = await one_job(pool, "lists and calls back", alike=True)
+    slow, twin = scene.processes
+    await scene.work(Luck(reply=Reply.ACCEPTED_AND_LOST, seconds=3_000, lag=40))
+    scene.request("nobody/knows", alike=True)
+    await scene.hear(JobRequested.topic)
+    scene.world.lucks = deque([Luck(seconds=15, fate=Fate.BROKEN)])
+    await scene.seen(twin.claim(1))
+    await scene.seen(twin.ask())
+
+    scene.now += timedelta(seconds=8)
+    await scene.seen(slow.claim(10))
+    await slow.ask()
+    assert [verdict.provider_id for verdict in slow.verdicts] == ["paid-1"]
+    await scene.seen(twin.record())
+    scene.now += timedelta(seconds=8)
+    await scene.beat(twin)
+    await scene.seen(slow.record())
+    for _ in range(6):
+        await scene.work(Luck(seconds=3_000))
+
+    assert sum(not call.failed(scene.now) for call in scene.world.accepted) == 2
+    await scene.end_well()
+
+
+@pytest.mark.parametrize("failed", [2, 1])
+async def test_a_lost_call_that_failed_is_tried_again_once_no_twin_can_claim_that_failure(
+    pool: Pool, failed: int
+) -> None:  # fmt: skip
+    """Each of two alike misses its call. Two that failed are one each; one may be either's, so both wait for people."""
+    scene = await one_job(pool, "lists and calls back", alike=True)
+    scene.request("nobody/knows", alike=True)
+    await scene.hear(JobRequested.topic)
+    scene.world.lucks = deque(
+        [Luck(reply=Reply.ACCEPTED_AND_LOST, fate=Fate.BROKEN), Luck(reply=Reply.ACCEPTED_AND_LOST, lag=3_000)]
+        if failed == 1
+        else [Luck(reply=Reply.ACCEPTED_AND_LOST, fate=Fate.BROKEN)]
+    )
+    await scene.beat(scene.processes[0])
+
+    for _ in range(12):
+        await scene.work(Luck())
+
+    assert scene.states == (["SUCCEEDED", "SUCCEEDED"] if failed == 2 else ["FAILED", "FAILED"])
+    await scene.end_well()
+    assert len(scene.world.accepted) == 2 * failed

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from generator_service.accounts import lock_account, write_account
+from generator_service.allowance import Limits
 from generator_service.sweeping import UNSERVED_FOR
 from schemas.events import GenerationFailed, JobRequested
 from stage.database import Pool
@@ -54,6 +56,30 @@ async def test_a_call_that_waits_behind_a_limit_of_a_known_provider_is_left_alon
 
     scene.now += 2 * UNSERVED_FOR
     await scene.beat(scene.processes[0])
+
+    assert (scene.states, await failures(scene)) == (["PENDING"], [])
+
+
+async def test_a_call_that_another_replica_serves_is_not_ended_by_one_that_cannot(scene: Scene) -> None:
+    """It waits in a long queue, in the middle of a rolling change: only one of the two knows its provider."""
+    scene.now += LATE
+    async with scene.pool.acquire() as connection, connection.transaction():
+        limits = Limits(per_minute=600)  # as the one that serves it does each time that it looks for calls to make
+        await write_account(connection, await lock_account(connection, "paid", limits, scene.now))
+    scene.now += SOON
+    await a_stranger(scene).sweep()
+    assert await failures(scene) == []
+
+    scene.now += LATE
+    await a_stranger(scene).sweep()
+    assert await failures(scene) == [("provider_unavailable", True)]
+
+
+async def test_a_call_of_a_paused_provider_waits_for_it(scene: Scene) -> None:
+    """Nobody asks its account meanwhile, so nobody can say that it is gone."""
+    await scene.brake(paused=True)
+    scene.now += LATE
+    await a_stranger(scene).sweep()
 
     assert (scene.states, await failures(scene)) == (["PENDING"], [])
 

@@ -9,7 +9,8 @@ from generator_service import decide as module
 from generator_service.adoption import Meaning, meaning
 from generator_service.calls import Candidates, Capability, Failed, Finished, NotSent, Running, Throttled, Unknown
 from generator_service.claim import CANCELLED, Claim, Policy, Verdict
-from generator_service.decide import Outcome, Question, decide, give_up, pick, question
+from generator_service.decide import Outcome, Question, decide, pick, question
+from generator_service.doubt import give_up
 from generator_service.tables import State
 from schemas.events import GenerationDoubted, GenerationFailed, GenerationSubmitted, MediaGenerated, UrlSource
 from tests.builders import NOON, a_call, a_generation_claim, later
@@ -117,6 +118,25 @@ def test_a_refusal_of_a_repeated_asking_says_nothing_of_the_first(refusal: Faile
     assert first.state == "INTENT"
 
 
+def test_a_repeatable_call_whose_answer_is_never_heard_ends_once_nothing_would_be_held_any_longer() -> None:
+    """A container that answers 500 to it for ever: not even a cancel ended it."""
+    ages = (601, 24 * 3600 + 599, 24 * 3600 + 600)
+    early, longer, late = (decided(claim_in("INTENT", asked_before=age), LOST, CLIENT_ID) for age in ages)
+    first = decided(claim_in("INTENT", asked_before=10**6, polls=1), LOST, CLIENT_ID)
+
+    assert [verdict.state for verdict in (early, longer, late, first)] == ["INTENT", "INTENT", "FAILED", "INTENT"]
+    assert late.error == "outcome_unknown"
+
+
+def test_a_failure_is_said_with_the_providers_own_code() -> None:
+    broken = Failed("out_of_memory", "no", retryable=False, provider_code="E1001", provider_id="r-1")
+
+    [*_, fact] = decided(claim_in("SUBMITTED"), broken).facts
+
+    assert isinstance(fact, GenerationFailed)
+    assert fact.provider_code == "E1001"
+
+
 def test_a_repeated_asking_that_names_the_failed_call_ends_the_attempt() -> None:
     assert decided(claim_in("INTENT"), FAILED, CLIENT_ID).state == "PENDING"
 
@@ -219,11 +239,11 @@ def happening() -> set[tuple[str, str]]:
         "SUBMITTED": [RUNNING, FINISHED, FAILED, REFUSED, LOST],
     }
     seen = {("PENDING", "INTENT"), ("PENDING", "FAILED"), ("HELD", "FAILED")}
-    seen |= {
-        (state.value, "SUBMITTED")
-        for state in State
-        if meaning(claim_in(state.value), 1, "r-1", owned=False) is Meaning.LOST_ONE
+    adoptable = {
+        state.value for state in State if meaning(claim_in(state.value), 1, "r-1", owned=False) is Meaning.LOST_ONE
     }
+    late = {decided(claim_in("PENDING", attempt=n), end).state for end in (FINISHED, FAILED) for n in (1, 3)}
+    seen |= {(state, end) for state in adoptable for end in late | {"SUBMITTED"} if state != end}
     for state, answers in outcomes.items():
         for outcome in answers:
             for capabilities in (NOTHING, LIST, CLIENT_ID):

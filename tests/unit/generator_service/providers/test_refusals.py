@@ -36,6 +36,8 @@ HINTS = {
     "a word": (a_refusal(429, Retry_After="soon"), 5),
     "less than nothing": (a_refusal(429, Retry_After="-4"), 5),
     "no number": (a_refusal(429, {"retry_after": float("nan")}), 5),
+    "more than a float holds": (Refused(429, {}, b'{"retry_after": %s}' % (b"9" * 400)), 5),
+    "a date beyond all": (a_refusal(429, Retry_After=f"Mon, 12 Jan {'9' * 20} 12:00:20 GMT"), 5),
     "truth": (a_refusal(429, {"retry_after": True}), 5),
     "years": (a_refusal(429, Retry_After="999999999"), 3_600),
     "no object": (a_refusal(429, ["not", "an", "object"]), 5),

@@ -49,6 +49,10 @@ def test_the_first_route_that_fits_wins_then_the_catalogue_then_the_default(mode
             "GENERATOR_CALL_TIMEOUT: is too short",
         ),
         ({"MEDIA_GENERATOR_PROVIDER": "nobody"}, "MEDIA_GENERATOR_PROVIDER: 'nobody' is not known"),
+        ({"GENERATOR_CALLS_A_DAY": "replicte=100"}, "GENERATOR_CALLS_A_DAY: 'replicte' is not known"),
+        ({"GENERATOR_COST_A_DAY": "replicte=100"}, "GENERATOR_COST_A_DAY: 'replicte' is not known"),
+        ({"GENERATOR_RATE_PER_MINUTE": "Replicate=9"}, "GENERATOR_RATE_PER_MINUTE: 'Replicate' is not known"),
+        ({"DOUBT_POLICY": "settle=repliate"}, "DOUBT_POLICY: 'repliate' is not known"),
         ({"GENERATOR_ROUTES": "x/*"}, "GENERATOR_ROUTES: '' is not known"),
     ],
     ids=lambda told: " ".join(told) if isinstance(told, dict) else told,
@@ -126,3 +130,17 @@ def test_a_span_of_time_is_read_as_people_write_it(span: str, seconds: int) -> N
 
 def test_the_token_is_not_shown_with_the_settings() -> None:
     assert "r8_made_up" not in repr(settings(REPLICATE_API_TOKEN="r8_made_up"))
+
+
+def test_a_rate_of_nothing_lets_nothing_out() -> None:
+    """It let one burst of sixty calls out."""
+    limits = settings(rate_per_minute="replicate=0").limits("replicate")
+
+    assert limits is not None
+    assert (limits.per_minute, limits.burst) == (0, 0)
+
+
+@pytest.mark.parametrize("told", [{"calls_a_day": "replicate=-1"}, {"call_timeout": "5s"}])
+def test_a_setting_under_which_nothing_could_ever_be_asked_is_refused(told: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(told))):
+        settings(**told)
