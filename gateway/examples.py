@@ -79,7 +79,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Readiness": {"status": "ready", "checks": {"kafka": "ok", "gateway": "ok", "postgres": "ok"}},
     "JobAsk": {
         **ASKED, "prompt": "A futuristic city at sunset", "num_outputs": 4, "seed": 12345, "output_format": "jpg",
-        "input": {"fail_attempts": 1}, "deadline": "2099-12-31T23:59:59Z", "max_attempts": 3,
+        "input": {"fail_attempts": 0}, "deadline": "2099-12-31T23:59:59Z", "max_attempts": 3,
     },
     "JobAccepted": {
         "job_id": JOB_ID, "status": "PENDING", "message": "Job created and queued for processing",
