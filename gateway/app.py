@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute
 
-from gateway import problems
+from gateway import refusing
 from gateway.asks import Asks
 from gateway.asyncapi import contract
 from gateway.callers import Counter, Door, OpenDoor
@@ -179,7 +179,7 @@ def build(
         app.include_router(router)
     app.state.door, app.state.counter = door, counter
     app.router.routes.extend(health)
-    problems.install(app)
+    refusing.install(app)
     describe(app)
     describe_keys(app)
     return app

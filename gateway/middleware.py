@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from gateway.cors import with_cors
 from gateway.metrics import Measured
-from gateway.problems import SaidOnce
+from gateway.refusing import SaidOnce
 from gateway.request_id import RequestIds
 from gateway.safe_headers import SafeHeaders
 

@@ -11,7 +11,8 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
 from gateway.lean_routes import LeanRoute
-from gateway.problems import install, not_allowed
+from gateway.problems import not_allowed
+from gateway.refusing import install
 
 
 async def caller_of(request: Request) -> str:

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from gateway.problems import KINDS, TYPE
+from gateway.problems import TYPE
+from gateway.refusing import KINDS
 
 ROOT = Path(__file__).parents[3]
 RAISED = re.compile(r'Problem\(\s*(\d{3}), "([a-z-]+)"')
