@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter
 from structlog.testing import CapturingLogger
 
-from gateway import problems
+from gateway import refusing
 from gateway.app import build
 from gateway.callers import OpenDoor
 from gateway.listing import listing
@@ -107,7 +107,7 @@ async def test_a_bug_says_nothing_of_what_was_sent_and_neither_do_the_logs() -> 
     app = wrapped(build([router], [], OpenDoor()))
     transport = httpx.ASGITransport(app=app)  # which would raise what reached the server, for it to log
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(problems, "log", structlog.wrap_logger(lines, processors=[]))
+        patch.setattr(refusing, "log", structlog.wrap_logger(lines, processors=[]))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.get(f"/broken/{SECRET}", headers={"X-Request-Id": "r-1"})
 
