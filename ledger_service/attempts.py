@@ -4,8 +4,8 @@ Every column is joined by taking the least or the greatest, so the order of fact
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger_service.tables import Kind, Result
@@ -20,9 +20,8 @@ from schemas.events import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one fact knows of one try; the rest is None."""
+class Attempt(NamedTuple):
+    """What one fact knows of one try; the rest is None. A tuple, since one is made of nearly every fact."""
 
     job_id: UUID
     revision: int

@@ -7,7 +7,6 @@ much, half of them are put off to a later reading.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 from zlib import crc32
@@ -26,8 +25,6 @@ as much.
 EARLIEST = ("started_at",)
 """Of an attempt's columns, those of which the least is kept; of any other it is the greatest."""
 
-_values = attrgetter(*Attempt.__dataclass_fields__)
-_names = tuple(Attempt.__dataclass_fields__)
 _results = tuple(Result)
 
 TryKey = tuple[int, str, int, int]
@@ -127,7 +124,7 @@ def joined(tries: Sequence[Attempt]) -> Attempt | None:
     if len(tries) == 1:
         return tries[0]
     kept: list[Any] = []
-    for name, told in zip(_names, zip(*map(_values, tries), strict=True), strict=True):
+    for name, told in zip(Attempt._fields, zip(*tries, strict=True), strict=True):
         if told.count(told[0]) == len(told):
             kept.append(told[0])
             continue

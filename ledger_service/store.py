@@ -18,9 +18,8 @@ LOADED = ("job_id", "tenant", "updated_at", "revision", "announced", "model", "n
           "requested_at", "requested_offset", "data_removed_at", "removed_revision", "removed_offset",
           "removal_said")  # fmt: skip
 OUTPUT = tuple(column.name for column in fields(Output))
-OUTPUT_VALUES = attrgetter(*OUTPUT)
-ATTEMPT = tuple(column.name for column in fields(Attempt))
-ATTEMPT_VALUES = attrgetter(*ATTEMPT)  # astuple copies every value deeply, which took half of the ledger's time
+OUTPUT_VALUES = attrgetter(*OUTPUT)  # astuple copies every value deeply, which took half of the ledger's time
+ATTEMPT = Attempt._fields
 LONG = ("prompt", "seed", "output_format", "input", "deadline", "max_attempts")
 """What only the request says and nothing here reads: written when it is heard, null at any other time."""
 
@@ -38,6 +37,8 @@ async def load(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, Jo
     """The jobs among `job_ids` that were heard of before. The offsets' locks keep other writers away."""
     rows = await connection.fetch(f"SELECT {', '.join(LOADED)} FROM jobs WHERE job_id = ANY($1)", job_ids)  # noqa: S608
     jobs = {row["job_id"]: Job(**dict(row)) for row in rows}
+    if not jobs:
+        return jobs
     for job_id, *columns in await connection.fetch(LOAD_OUTPUTS, list(jobs)):
         output = Output(*columns)
         output.trouble = Trouble(output.trouble) if output.trouble else None
@@ -57,7 +58,7 @@ async def write(connection: Connection, jobs: Sequence[tuple[Job, Standing]]) ->
 
 async def add_attempts(connection: Connection, attempts: Iterable[Attempt]) -> None:
     """Join what facts say of attempts to what is known of them: least and greatest, so that order does not matter."""
-    rows = list(map(ATTEMPT_VALUES, attempts))
+    rows = list(attempts)
     if rows:
         await connection.execute(WRITE_ATTEMPTS, rows)
 
@@ -88,7 +89,7 @@ async def copy_jobs(connection: Connection, schema: str, jobs: Iterable[tuple[Jo
 
 async def copy_attempts(connection: Connection, schema: str, attempts: Iterable[Attempt]) -> None:
     """The same for attempts."""
-    await _copy(connection, schema, "attempts", ATTEMPT, map(ATTEMPT_VALUES, attempts))
+    await _copy(connection, schema, "attempts", ATTEMPT, attempts)
 
 
 async def copy_facts(connection: Connection, schema: str, facts: Iterable[Sequence[Any]]) -> None:

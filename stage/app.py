@@ -48,7 +48,7 @@ class Stage:
 
     async def serve(
         self, *, topics: Sequence[str], handle: Handler, heard: Callable[[], None],
-        loops: Sequence[Loop], port: int, routes: Sequence[BaseRoute] = (),
+        loops: Sequence[Loop], port: int, routes: Sequence[BaseRoute] = (), lanes: int = 1,
     ) -> int:  # fmt: skip
         """Hear `topics` and run `loops` until SIGTERM. Returns the exit code."""
 
@@ -57,7 +57,7 @@ class Stage:
             self.relay.wake()
 
         reader = Reader(self.name, self.settings.service_instance, self.settings, topics)
-        consumer = Consumer(reader, self.pool, self.ends, handle=handle, heard=wake_all)
+        consumer = Consumer(reader, self.pool, self.ends, handle=handle, heard=wake_all, lanes=lanes)
 
         async def database_answers() -> None:
             await self.pool.fetchval("SELECT 1")

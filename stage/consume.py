@@ -22,6 +22,7 @@ from schemas.wire import Position, Record, UnreadableRecordError, dead_letter, d
 from stage import offsets, outbox
 from stage.database import PASSING, Connection, Pool
 from stage.kafka import LogEnds, cluster_id, whose
+from stage.lanes import in_lanes
 from stage.polling import PatientConsumer
 from stage.rewind import rewound
 from stage.settings import KafkaSettings
@@ -64,15 +65,16 @@ class Reader:
 class Consumer:
     """Reads a service's topics and hands each fact to `handle`, effects exactly once.
 
+    A large batch is handled in up to `lanes` transactions at once, so that Python and PostgreSQL work side by side.
     After each commit `heard` is called, to wake what works on the new rows. A fault of Kafka or PostgreSQL is
     waited out and the batch read again. `LogReplacedError` and `NewerVersionError` end `run`: the service must stop.
     """
 
     def __init__(
-        self, reader: Reader, pool: Pool, ends: LogEnds, *, handle: Handler, heard: Callable[[], None]
+        self, reader: Reader, pool: Pool, ends: LogEnds, *, handle: Handler, heard: Callable[[], None], lanes: int = 1
     ) -> None:
         self._reader, self._pool, self._ends = reader, pool, ends
-        self._handle, self._heard = handle, heard
+        self._handle, self._heard, self._lanes = handle, heard, lanes
         self._subscriber: Any = None
         self._fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._checking = asyncio.Lock()
@@ -139,7 +141,7 @@ class Consumer:
     async def _on_batch(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> None:
         self.busy = True
         try:
-            await self._take(records)
+            await self._take_all(records)
             self._faults, self.faulty = 0, False
             self.batches += 1
         except (KafkaError, *PASSING) as fault:
@@ -148,6 +150,14 @@ class Consumer:
             self._give_up(fatal)
         finally:
             self.busy = False
+
+    async def _take_all(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """Each lane commits or fails by itself. Returns when all have; a fault that waiting cannot cure goes first."""
+        lanes = in_lanes(records, self._lanes)
+        ended = await asyncio.gather(*map(self._take, lanes), return_exceptions=True)
+        faults = [fault for fault in ended if fault is not None]
+        for fault in sorted(faults, key=lambda fault: isinstance(fault, (KafkaError, *PASSING))):
+            raise fault
 
     async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         places = {(record.topic, record.partition) for record in records}

@@ -7,18 +7,21 @@ from stage.sift import Partition
 
 
 async def lock(connection: Connection, places: Iterable[Partition]) -> dict[Partition, int]:
-    """The next offset of each place, locked until the transaction ends: a second reader waits, then drops its batch."""
-    topics, partitions = _columns(places)
+    """The next offset of each place, locked until the transaction ends: a second reader waits, then drops its batch.
+
+    Locked with them are their numbers' places in other topics. Those may belong to another replica, for the moment of
+    a rebalance or for as long as replicas do not divide the partitions evenly, and hold other facts of the same jobs:
+    two who each fold half of a job would write over one another.
+    """
+    wanted = set(places)
     rows = await connection.fetch(
         """
-        SELECT topic, partition, next FROM offsets
-        JOIN unnest($1::text[], $2::int[]) AS wanted (topic, partition) USING (topic, partition)
-        ORDER BY topic, partition FOR UPDATE OF offsets
+        SELECT topic, partition, next FROM offsets WHERE partition = ANY($1::int[])
+        ORDER BY topic, partition FOR UPDATE
         """,
-        topics,
-        partitions,
+        list({number for _, number in wanted}),
     )
-    return {(row["topic"], row["partition"]): row["next"] for row in rows}
+    return {place: row["next"] for row in rows if (place := (row["topic"], row["partition"])) in wanted}
 
 
 async def move(connection: Connection, following: Mapping[Partition, int]) -> None:

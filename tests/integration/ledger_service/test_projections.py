@@ -1,5 +1,6 @@
 """The rows that facts leave in a real PostgreSQL: the same in whatever order and batches they are heard."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from itertools import permutations
@@ -12,8 +13,9 @@ from ledger_service.handlers import on_facts
 from ledger_service.store import ATTEMPT, FACT, JOB_COLUMNS, OUTPUT_COLUMNS
 from ledger_service.tables import SCHEMA
 from schemas.events import Event
+from stage import offsets
 from stage.consume import Heard
-from stage.database import Pool, new_pool
+from stage.database import Connection, Pool, new_pool
 from tests.builders import (
     JOB,
     a_doubt,
@@ -26,6 +28,7 @@ from tests.builders import (
     a_submission,
     later,
 )
+from tests.pipeline.driver import until
 from tests.unit.ledger_service.histories import a_renewal, in_the_log
 
 TABLES = ("jobs", "outputs", "attempts")
@@ -134,3 +137,38 @@ async def test_a_row_is_sent_with_every_column_that_its_table_has(pool: Pool, ta
     kinds = "SELECT attname, atttypid FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attname"
 
     assert await pool.fetch(kinds, f"written_{table}") == await pool.fetch(kinds, table)
+
+
+async def test_two_ledgers_that_each_hear_half_of_a_job_at_once_know_all_of_it(pool: Pool) -> None:
+    halves = facts(a_request()), facts(a_generated_output())
+    await pool.execute("TRUNCATE offsets")
+    async with pool.acquire() as connection:
+        await offsets.begin(connection, dict.fromkeys(((topic, 3) for topic in HALVES), 0), "a cluster")
+
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await _hear_half(connection, HALVES[0], halves[0])
+            second = asyncio.create_task(_hear_other_half(pool, halves[1]))
+            await until(lambda: _somebody_waits(pool), 10, "the second ledger to wait for the first")
+        await second
+
+    job = await pool.fetchrow("SELECT model, (SELECT count(media_url) FROM outputs) AS generated FROM jobs")
+    assert job is not None
+    assert (job["model"], job["generated"]) == (a_request().model, 1)
+
+
+HALVES = (a_request().topic, a_generated_output().topic)
+
+
+async def _hear_half(connection: Connection, topic: str, half: Sequence[Heard]) -> None:
+    await offsets.lock(connection, [(topic, 3)])
+    await on_facts(connection, half)
+
+
+async def _hear_other_half(pool: Pool, half: Sequence[Heard]) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await _hear_half(connection, HALVES[1], half)
+
+
+async def _somebody_waits(pool: Pool) -> bool:
+    return bool(await pool.fetchval("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"))
