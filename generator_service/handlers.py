@@ -19,8 +19,8 @@ from schemas.events import (
     RetryRequested,
     UploadFailed,
 )
-from stage.consume import Heard
 from stage.database import Connection
+from stage.heard import Heard
 
 TOPICS = (
     JobRequested.topic, CancelRequested.topic, RetryRequested.topic, ProviderCalledBack.topic, UploadFailed.topic,

@@ -10,8 +10,8 @@ from ledger_service.fold import Job, fold, standing
 from schemas.events import FACTS, JobCompleted, ProviderCalledBack
 from schemas.wire import encode
 from stage import outbox
-from stage.consume import Heard
 from stage.database import Connection
+from stage.heard import Heard
 
 NOT_HEARD = (JobCompleted.topic, ProviderCalledBack.topic)
 """Its own words, and doorbells: they say nothing that is not said again as a fact."""

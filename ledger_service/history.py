@@ -18,8 +18,8 @@ from ledger_service.log import Log
 from schemas.events import Event, JobCompleted
 from schemas.identity import PARTITIONS
 from schemas.wire import Position, UnreadableRecordError, decode
-from stage.consume import Heard
 from stage.database import Connection
+from stage.heard import Heard
 from stage.sift import Partition
 
 SAID = JobCompleted.topic

@@ -11,8 +11,8 @@ from ledger_service.attempts import Attempt
 from ledger_service.fold import Job, Standing
 from ledger_service.outputs import Output, Trouble
 from ledger_service.tables import TO_REMOVE
-from stage.consume import Heard
 from stage.database import Connection
+from stage.heard import Heard
 
 LOADED = ("job_id", "tenant", "updated_at", "revision", "announced", "model", "num_outputs", "metadata",
           "requested_at", "requested_offset", "data_removed_at", "removed_revision", "removed_offset",

@@ -10,8 +10,9 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
 from stage import database, kafka
-from stage.consume import Consumer, Handler, Reader
+from stage.consume import Consumer, Reader
 from stage.database import Pool
+from stage.heard import Handler
 from stage.kafka import LogEnds
 from stage.outbox import Relay
 from stage.service import Loop, health_app, serve

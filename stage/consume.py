@@ -5,7 +5,7 @@ nothing. Kafka's own committed offsets are only for display. No long work happen
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,15 +16,15 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 
-from schemas.events import Event
 from schemas.topics import EXPIRING
-from schemas.wire import Position, Record, UnreadableRecordError, dead_letter, decode
 from stage import offsets, outbox
-from stage.database import PASSING, Connection, Pool
+from stage.database import PASSING, Pool
+from stage.heard import Handler, read
 from stage.kafka import LogEnds, cluster_id, whose
 from stage.lanes import in_lanes
 from stage.polling import PatientConsumer
 from stage.rewind import rewound
+from stage.same_log import LogReplacedError, refuse_another_log
 from stage.settings import KafkaSettings
 from stage.sift import Partition, sift
 from stage.telemetry import get_logger
@@ -34,22 +34,6 @@ log = get_logger(__name__)
 BATCH_RECORDS = 5_000  # a batch costs, not its records: 500 gave 10,600 facts/s, 2,000 gave 14,600, 5,000 gave 16,800
 LONGEST_PAUSE = 10.0
 LOOK_BACK_EVERY = 2.0  # how long a rewind may go unnoticed on a partition where nothing new is said
-
-
-class LogReplacedError(Exception):
-    """Kafka's log is not the one that was read: going on would skip or repeat facts without a word."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A fact, and where in the log it stands."""
-
-    position: Position
-    event: Event
-
-
-Handler = Callable[[Connection, Sequence[Heard]], Awaitable[None]]
-"""Writes what a batch means. Runs inside the transaction that also moves the offsets; must not commit or wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +150,7 @@ class Consumer:
         async with self._pool.acquire() as connection, connection.transaction():
             stored = await offsets.lock(connection, places)
             sifted = sift(records, stored, self._holes)
-            heard, unreadable = _read(sifted.fresh)
+            heard, unreadable = read(sifted.fresh)
             if heard:
                 await self._handle(connection, heard)
             if unreadable:
@@ -203,7 +187,7 @@ class Consumer:
                 known |= {place: (begin, cluster) for place, begin in expired.items()}
             for place in wanted:
                 following, owner = known.get(place, (begins[place], cluster))
-                _refuse_another_log(place, following, begins[place], ends[place], owner, cluster)
+                refuse_another_log(place, following, begins[place], ends[place], owner, cluster)
                 self._seek(place, following)
                 self.following[place] = following
 
@@ -313,28 +297,3 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def _records_of(message: KafkaMessage) -> Any:
     return message.raw_message
-
-
-def _read(records: Iterable[ConsumerRecord[Any, Any]]) -> tuple[list[Heard], list[Record]]:
-    """The facts that can be read, and the dead letters of those that cannot."""
-    heard: list[Heard] = []
-    unreadable: list[Record] = []
-    for record in records:
-        position = Position(record.topic, record.partition, record.offset)
-        try:
-            heard.append(Heard(position, decode(position, record.key, record.value, record.headers)))
-        except UnreadableRecordError as why:
-            log.warning("a record is unreadable", topic=record.topic, partition=record.partition,
-                        offset=record.offset, reason=str(why))  # fmt: skip
-            unreadable.append(dead_letter(position, record.key, record.value, record.headers, str(why)))
-    return heard, unreadable
-
-
-def _refuse_another_log(place: Partition, following: int, begins: int, ends: int, owner: str, cluster: str) -> None:
-    name = f"{place[0]}-{place[1]}"
-    if owner != cluster:
-        raise LogReplacedError(f"{name} was read from cluster {owner}, this is {cluster}: Kafka's data was replaced")
-    if following > ends:
-        raise LogReplacedError(f"{name} was read up to {following} but ends at {ends}: Kafka's data was replaced")
-    if following < begins:
-        raise LogReplacedError(f"{name} begins at {begins}, but only up to {following} was read: records are lost")

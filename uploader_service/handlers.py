@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from schemas.clock import Clock
 from schemas.events import DataRemoved, Event, MediaGenerated, RetryRequested
-from stage.consume import Heard
 from stage.database import Connection
+from stage.heard import Heard
 from uploader_service import removals
 from uploader_service.store import Store
 

@@ -11,8 +11,8 @@ from generator_service.calls import Capability
 from generator_service.operations import Operations
 from schemas.events import CancelRequested, Event, JobRequested, ProviderCalledBack, Redo, RetryRequested
 from schemas.wire import Position, decode
-from stage.consume import Heard
 from stage.database import Pool
+from stage.heard import Heard
 from tests.drawing import drawn_in
 from tests.integration.generator_service.pretend import KINDS, Accepted, Luck, Pretender, World
 from tests.integration.generator_service.processes import Death, Process

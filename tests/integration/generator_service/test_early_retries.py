@@ -7,8 +7,8 @@ import pytest
 
 from schemas.events import CancelRequested, Event, JobRequested, RetryRequested
 from schemas.wire import Position
-from stage.consume import Heard
 from stage.database import Pool
+from stage.heard import Heard
 from tests.integration.generator_service.pretend import KINDS
 from tests.integration.generator_service.scene import Scene
 

@@ -19,8 +19,8 @@ from ledger_service.tables import SCHEMA
 from schemas.events import DataRemoved, Event, Redo
 from schemas.wire import Position, Record, UnreadableRecordError, decode, encode
 from stage import offsets
-from stage.consume import Heard
 from stage.database import Connection, Pool, new_pool
+from stage.heard import Heard
 from stage.kafka import producer, publish
 from stage.settings import KafkaSettings
 from tests.builders import (

@@ -19,8 +19,8 @@ from ledger_service.store import MARK_OLD
 from ledger_service.tables import SCHEMA
 from schemas.events import DataRemoved, Event
 from schemas.wire import Position, decode
-from stage.consume import Heard
 from stage.database import Pool, new_pool
+from stage.heard import Heard
 from tests.builders import NOON, a_failed_generation, a_request, a_retry, a_stored_output, at, later
 from tests.pipeline.driver import until
 

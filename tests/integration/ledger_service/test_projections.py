@@ -14,8 +14,8 @@ from ledger_service.store import ATTEMPT, FACT, JOB_COLUMNS, OUTPUT_COLUMNS
 from ledger_service.tables import SCHEMA
 from schemas.events import Event
 from stage import offsets
-from stage.consume import Heard
 from stage.database import Connection, Pool, new_pool
+from stage.heard import Heard
 from tests.builders import (
     JOB,
     a_doubt,

@@ -12,8 +12,9 @@ from darkroom.local.stack import Stack
 from schemas.identity import partition_of
 from schemas.wire import encode
 from stage import offsets
-from stage.consume import Consumer, Heard, Reader
+from stage.consume import Consumer, Reader
 from stage.database import Connection, new_pool
+from stage.heard import Heard
 from stage.lanes import LEAST
 from stage.settings import KafkaSettings
 from tests.builders import a_request

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from schemas.events import Event, StagedSource
-from stage.consume import Heard
 from stage.database import Pool
+from stage.heard import Heard
 from tests.builders import JOB, NOON, at
 from tests.fakes import Objects, Sources
 from tests.media_files import a_picture
