@@ -42,10 +42,12 @@ async def test_a_call_that_finds_every_slot_taken_waits_and_was_no_attempt(bench
 
 
 async def test_what_still_runs_for_a_lost_connection_is_not_run_twice() -> None:
-    async with cog_bench(run_seconds=0.5) as bench:
+    async with cog_bench(run_seconds=4) as bench:
         call = a_call()
         lost = asyncio.create_task(bench.provider.submit(call, bench.now()))
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(3):
+            while not bench.charged():  # noqa: ASYNC110 - the simulator has no event for it
+                await asyncio.sleep(0.01)
         lost.cancel()
         await asyncio.gather(lost, return_exceptions=True)
 
