@@ -65,15 +65,17 @@ async def give_back(connection: Connection, claims: Iterable[Claim]) -> None:
         )
 
 
-async def block(connection: Connection, until: Mapping[str, datetime]) -> None:
-    """Ask nothing more of these providers before then. A later time stands."""
+async def block(connection: Connection, until: Mapping[str, tuple[datetime, str]]) -> None:
+    """Ask nothing more of these providers before then, and keep why. A later time stands, with its own reason."""
     await connection.execute(
         """
-        UPDATE accounts SET blocked_until = greatest(blocked_until, t.until)
-        FROM unnest($1::text[], $2::timestamptz[]) AS t (provider, until) WHERE accounts.provider = t.provider
+        UPDATE accounts SET blocked_until = t.until, blocked_why = t.why
+        FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS t (provider, until, why)
+        WHERE accounts.provider = t.provider AND (blocked_until IS NULL OR blocked_until < t.until)
         """,
         list(until),
-        list(until.values()),
+        [moment for moment, _ in until.values()],
+        [why for _, why in until.values()],
     )
 
 

@@ -11,6 +11,7 @@ from generator_service.media import media_routes
 from generator_service.providers import open_providers, provider_of
 from generator_service.renewer import Renewer
 from generator_service.settings import Settings
+from generator_service.shares import Shares
 from generator_service.store import Store
 from generator_service.sweeping import Stopper, Sweeper
 from generator_service.tables import SCHEMA
@@ -39,16 +40,17 @@ async def run(settings: Settings) -> int:
         limits = {name: settings.limits(name) for name in providers}
         store = Store(stage.pool, NAME, stage.instance, limits, settings.caps)
         await store.take_back([n for n, provider in providers.items() if REPEATABLE & provider.capabilities], utc_now())
-        worker = Worker(store, providers, settings.policy, settings.call_timeout, utc_now, doorbells(settings))
+        lease, bell = settings.call_timeout, doorbells(settings)
+
+        def worker(store: Store) -> Worker:
+            return Worker(store, providers, settings.policy, lease, utc_now, bell)
 
         def said() -> None:
             stage.relay.wake()
             if settings.tenant_in_flight:
-                makers.wake()  # a call that ended makes room for the next one of its tenant
+                shares.make()  # a call that ended makes room for the next one of its tenant
 
-        makers = Workers(Beats("calls", worker.claim_to_make, worker.make, worker.record, said))
-        lookers = Workers(Beats("looks", worker.claim_to_look_at, worker.look, worker.record_groups, said))
-        waiters = Workers(Beats("waits", worker.claim_waiting, worker.look, worker.record_groups, said), slots=1)
+        shares = Shares(store, providers, worker, said)
         renewer, stopper = Renewer(stage.pool, providers, NAME, utc_now), Stopper(stage.pool, providers, utc_now)
         renewers = Workers(Beats("renewals", renewer.claim, renewer.ask, renewer.record, said), slots=8)
         stoppers = Workers(Beats("duplicates", stopper.claim, stopper.stop, stopper.record, said), slots=8)
@@ -56,14 +58,13 @@ async def run(settings: Settings) -> int:
         sweeper = Sweeper(store, stage.pool, handlers.hear_early, utc_now)
 
         def wake_all() -> None:
-            makers.wake()
-            lookers.wake()
+            shares.wake()
             sweeper.wake()
             renewers.wake()
 
         return await stage.serve(
             topics=TOPICS, handle=handlers.hear, heard=wake_all,
-            loops=[makers.run, lookers.run, waiters.run, renewers.run, stoppers.run, sweeper.run],
+            loops=[*shares.loops, renewers.run, stoppers.run, sweeper.run],
             routes=media_routes(store), port=settings.port,
         )  # fmt: skip
 

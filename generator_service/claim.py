@@ -82,6 +82,7 @@ class Verdict:
     attempt: int | None = None
     blocked_until: datetime | None = None
     """Until when nothing may be asked of this provider's account by anybody."""
+    blocked_why: str | None = None
     settled: bool = False
     """Asked again although the lost call may exist: what `DOUBT_POLICY=settle` allows, and counts."""
 

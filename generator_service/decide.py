@@ -34,6 +34,7 @@ be tried again; an unknown outcome never is, unless asking again is the same cal
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, assert_never
@@ -51,7 +52,11 @@ from generator_service.calls import (
 )  # fmt: skip
 from generator_service.claim import Claim, Policy, Verdict
 from generator_service.doubt import lost, not_found, refused_again, until_next_look
+from generator_service.errors import OF_THE_ACCOUNT
 from schemas.events import Event, GenerationFailed, MediaGenerated
+
+ACCOUNT_RESTS = timedelta(minutes=1)
+"""How long an account that refused is left alone: about one batch of calls a minute finds out whether it still does."""
 
 Outcome = Running | Finished | Failed | Throttled | NotSent | Unknown | Candidates
 
@@ -91,7 +96,10 @@ def decide(  # noqa: PLR0911 - one answer, one line
             facts = (*_submitted(claim, provider_id, at), *_generated(claim, sources, at))
             return Verdict(claim, "SUCCEEDED", None, facts, provider_id, claim.call.submitted_at or at)
         case Failed():
-            return _failed(claim, outcome, at, policy)
+            verdict = _failed(claim, outcome, at, policy)
+            if outcome.provider_id is None and outcome.code in OF_THE_ACCOUNT:
+                return replace(verdict, blocked_until=at + ACCOUNT_RESTS, blocked_why=outcome.code)
+            return verdict
         case Throttled(retry_after, message):
             until = at + retry_after
             return _never_asked(claim, until, message, blocked_until=until)
@@ -143,6 +151,10 @@ def _failed(claim: Claim, failure: Failed, at: datetime, policy: Policy) -> Verd
 
 
 def _never_asked(claim: Claim, due_at: datetime, why: str, blocked_until: datetime | None = None) -> Verdict:
+    blocked_why = why if blocked_until else None
     if claim.state == "INTENT":
-        return Verdict(claim, "INTENT", due_at, error=why, blocked_until=blocked_until)
-    return Verdict(claim, "PENDING", due_at, error=why, attempt=claim.call.attempt - 1, blocked_until=blocked_until)
+        return Verdict(claim, "INTENT", due_at, error=why, blocked_until=blocked_until, blocked_why=blocked_why)
+    return Verdict(
+        claim, "PENDING", due_at, error=why, attempt=claim.call.attempt - 1, blocked_until=blocked_until,
+        blocked_why=blocked_why,
+    )  # fmt: skip

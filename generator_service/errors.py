@@ -55,6 +55,9 @@ class Code(StrEnum):
         return self in RETRYABLE
 
 
+OF_THE_ACCOUNT = frozenset({Code.UNAUTHENTICATED, Code.INSUFFICIENT_CREDIT})
+"""Refusals that every other call of the account would get as well, until somebody has seen to it."""
+
 RETRYABLE = frozenset(
     {Code.INSUFFICIENT_CREDIT, Code.NOT_STARTED, Code.PROVIDER_FAILED, Code.PROVIDER_UNAVAILABLE}
 )  # fmt: skip

@@ -55,6 +55,7 @@ class SharedAccount:
     blocked_until: datetime | None
     calls: int
     cost_units: int
+    blocked_why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ async def look(pool: Pool, job_id: UUID) -> GeneratorSees:
     planned = await pool.fetch("SELECT revision FROM gates WHERE job_id = $1", job_id)
     early = await pool.fetch("SELECT revision FROM early_retries WHERE job_id = $1", job_id)
     brakes = await pool.fetch("SELECT kind, name, since, why FROM brakes ORDER BY kind")
-    accounts = await pool.fetch("SELECT provider, tokens, blocked_until, calls, cost_units FROM accounts")
+    accounts = await pool.fetch("SELECT provider, tokens, blocked_until, calls, cost_units, blocked_why FROM accounts")
     return GeneratorSees(
         [PlannedCall(**dict(row)) for row in calls],
         [row["revision"] for row in planned],

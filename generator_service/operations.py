@@ -7,12 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from generator_service.calls import Failed, Running
+from generator_service.calls import Call, Failed, Running
 from generator_service.claim import Claim, Policy, Verdict
 from generator_service.decide import decide
 from generator_service.doubt import give_up
 from generator_service.former_calls import claimed
-from generator_service.rows import claim_of
+from generator_service.rows import call_of, claim_of
 from generator_service.store import Store
 from stage.database import Pool
 
@@ -37,6 +37,10 @@ class Done(StrEnum):
     """The provider's id belongs to another call of ours."""
     NO_ID = "no_id"
     """That cannot be an id. To look for it would end the call as not found, and what was paid for with it."""
+    UNKNOWN_THERE = "unknown_there"
+    """The provider has no call of that id."""
+    ANOTHERS = "anothers"
+    """What the provider has under that id asks for something else, or is older than the held call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,14 @@ class Settled:
 
     done: Done
     state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A held call that may be given an id: what it asked for, and whom."""
+
+    provider: str
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,7 @@ class Spent:
     calls: int
     cost_units: int
     blocked_until: datetime | None
+    blocked_why: str | None
 
 
 class Operations:
@@ -104,11 +117,11 @@ class Operations:
         )
         return [Held(**dict(row)) for row in rows]
 
-    async def adopt(self, generation_id: UUID, provider_id: str, at: datetime) -> Settled:
-        """Say which call at the provider the held one is: it is polled from now on, and not paid for again."""
-        row = await self._pool.fetchrow(
-            "SELECT state::text, provider, provider_id FROM generations WHERE id = $1", generation_id
-        )
+    async def adoptable(self, generation_id: UUID, provider_id: str) -> Lost | Settled:
+        """The held call, when it may be given this id as far as our own books know; otherwise what stands against it.
+        Changes nothing.
+        """
+        row = await self._pool.fetchrow("SELECT * FROM generations WHERE id = $1", generation_id)
         if row is None:
             return Settled(Done.NO_SUCH)
         if row["provider_id"] == provider_id:
@@ -117,6 +130,16 @@ class Operations:
             return Settled(Done.NO_ID, row["state"])
         if await claimed(self._pool, row["provider"], [provider_id]):
             return Settled(Done.TAKEN, row["state"])
+        return Lost(row["provider"], call_of(row)) if row["state"] == "HELD" else Settled(Done.NOT_HELD, row["state"])
+
+    async def adopt(self, generation_id: UUID, provider_id: str, at: datetime) -> Settled:
+        """Say which call at the provider the held one is: it is polled from now on, and not paid for again.
+
+        Nobody asks the provider here whether it has such a call: `adopt_check` knows what stands against it.
+        """
+        lost = await self.adoptable(generation_id, provider_id)
+        if isinstance(lost, Settled):
+            return lost
         claim = await self._claim(generation_id)
         if claim is None:
             return await self._came_late(generation_id, provider_id, Done.NOT_HELD)
@@ -200,7 +223,8 @@ class Operations:
             """
             SELECT provider, CASE WHEN day = $1 THEN calls ELSE 0 END AS calls,
                    CASE WHEN day = $1 THEN cost_units ELSE 0 END AS cost_units,
-                   CASE WHEN blocked_until > $2 THEN blocked_until END AS blocked_until
+                   CASE WHEN blocked_until > $2 THEN blocked_until END AS blocked_until,
+                   CASE WHEN blocked_until > $2 THEN blocked_why END AS blocked_why
             FROM accounts ORDER BY provider
             """,
             at.date(),

@@ -47,8 +47,9 @@ UNSERVED = """
     AND NOT EXISTS (SELECT FROM brakes WHERE kind = 'provider' AND name = generations.provider)
 """
 
+ASKED_FOR = "state IN ('INTENT', 'IN_DOUBT', 'SUBMITTED', 'HELD')"
 WAITING = "state = 'SUBMITTED' AND cancel_at IS NULL AND polls > 0"
-TO_LOOK_AT = f"state IN ('INTENT', 'IN_DOUBT', 'SUBMITTED', 'HELD') AND NOT ({WAITING})"
+TO_LOOK_AT = f"{ASKED_FOR} AND NOT ({WAITING})"
 
 
 def _claim_to_look(only: str) -> str:
@@ -60,7 +61,9 @@ def _claim_to_look(only: str) -> str:
     """  # noqa: S608 - no value of anybody is in it
 
 
-CLAIM_TO_LOOK_AT, CLAIM_WAITING = _claim_to_look(TO_LOOK_AT), _claim_to_look(WAITING)
+CLAIM_TO_LOOK_AT = _claim_to_look(f"{TO_LOOK_AT} AND provider = $5")
+CLAIM_WAITING = _claim_to_look(f"{WAITING} AND provider = $5")
+CLAIM_UNSERVED = _claim_to_look(f"{ASKED_FOR} AND provider <> ALL($5)")
 
 
 class Store:
@@ -70,6 +73,10 @@ class Store:
         self, pool: Pool, source: str, owner: str, limits: Mapping[str, Limits | None], caps: Caps = UNCAPPED
     ) -> None:  # fmt: skip
         self._pool, self._source, self._owner, self._limits, self._caps = pool, source, owner, limits, caps
+
+    def only(self, provider: str) -> "Store":
+        """The same rows, of which those of one provider alone are claimed."""
+        return Store(self._pool, self._source, self._owner, {provider: self._limits[provider]}, self._caps)
 
     async def take_back(self, repeatable: Sequence[str], at: datetime) -> None:
         """End the leases of this instance's former life, which is over. Called once, before the first claim.
@@ -129,11 +136,23 @@ class Store:
 
         A call has news when it is new, or its provider called back.
         """
-        return [claim_of(row) for row in await self._pool.fetch(CLAIM_TO_LOOK_AT, at, limit, at + lease, self._owner)]
+        return await self._claim_to_look(CLAIM_TO_LOOK_AT, limit, at, lease)
 
     async def claim_waiting(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
         """Take running calls that are due to be looked at and have no news."""
-        return [claim_of(row) for row in await self._pool.fetch(CLAIM_WAITING, at, limit, at + lease, self._owner)]
+        return await self._claim_to_look(CLAIM_WAITING, limit, at, lease)
+
+    async def _claim_to_look(self, statement: str, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
+        claims: list[Claim] = []
+        for provider in self._limits:
+            asked = (at, limit - len(claims), at + lease, self._owner, provider)
+            claims += map(claim_of, await self._pool.fetch(statement, *asked))
+        return claims
+
+    async def claim_unserved(self, limit: int, due: datetime, until: datetime) -> list[Claim]:
+        """Take calls that were asked for and are due since `due`, of providers that are not set up here."""
+        asked = (due, limit, until, self._owner, list(self._limits))
+        return [claim_of(row) for row in await self._pool.fetch(CLAIM_UNSERVED, *asked)]
 
     async def end_unwanted(self, limit: int, at: datetime, end: Callable[[Claim], Verdict]) -> int:
         """End calls that nobody was asked for and nobody wants any more, cancelled or past their deadline, as `end`

@@ -165,6 +165,7 @@ class AccountRow(Base, table=True):
     day: date
     calls: int
     cost_units: int = Field(sa_type=BigInteger)
+    blocked_why: str | None = Field(sa_type=Text)
 
 
 class BrakeRow(Base, table=True):

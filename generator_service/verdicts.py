@@ -42,9 +42,11 @@ async def write(connection: Connection, verdicts: Sequence[Verdict]) -> list[Ver
     await _refuse_former(connection, counted)
     await remember_former(connection, counted)
     await give_back(connection, [v.claim for v in counted if v.never_asked])
-    untils = sorted((v.blocked_until, v.claim.provider) for v in verdicts if v.blocked_until is not None)
+    untils = sorted(
+        (v.blocked_until, v.claim.provider, v.blocked_why or "") for v in verdicts if v.blocked_until is not None
+    )
     if untils:
-        await block(connection, {provider: until for until, provider in untils})  # the latest of each
+        await block(connection, {provider: (until, why) for until, provider, why in untils})  # the latest of each
     return counted
 
 

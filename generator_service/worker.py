@@ -15,6 +15,7 @@ from generator_service.decide import Outcome, Question, decide, pick, question
 from generator_service.doubt import give_up
 from generator_service.providers.protocol import Provider
 from generator_service.store import Store
+from generator_service.sweeping import SLOWLY, UNSERVED_FOR
 from schemas.clock import Clock
 from stage.telemetry import get_logger
 
@@ -41,7 +42,7 @@ class Worker:
     ) -> None:  # fmt: skip
         self._store, self._providers, self._policy = store, providers, policy
         self._lease, self._now, self._callback_url = lease, now, callback_url
-        self._rests_until = 0.0
+        self._rests_until = self._unserved_at = 0.0
 
     async def claim_to_make(self, limit: int) -> Sequence[Claim]:
         """Up to `limit` calls to make. The intent is committed before the call: a crash leaves it in doubt."""
@@ -78,6 +79,18 @@ class Worker:
         for together in running.values():
             groups += [together] if len(together) > ONE_BY_ONE else [[claim] for claim in together]
         return groups
+
+    async def claim_unserved(self, limit: int) -> Sequence[list[Claim]]:
+        """Calls that whoever knows their provider would have looked at long ago. There is nobody to ask about them, but
+        doubts are said and end. Looked for now and then: it reads every call that waits.
+        """
+        if boot_time() < self._unserved_at:
+            return []
+        at = self._now()
+        claims = await self._store.claim_unserved(limit, at - UNSERVED_FOR, at + self._lease)
+        if len(claims) < limit:
+            self._unserved_at = boot_time() + SLOWLY
+        return [[claim] for claim in claims]
 
     async def look(self, claims: list[Claim]) -> list[Verdict]:
         """Ask how they go: one, or many of one provider by its list."""

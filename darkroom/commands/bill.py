@@ -53,7 +53,7 @@ def check(environ: dict[str, str], provider: str, ago: timedelta, in_json: bool,
 
 async def _checked(operations: "Operations", environ: dict[str, str], provider: str, ago: timedelta) -> "BillCheck":
     from generator_service.bill_check import GRACE, check_bill
-    from generator_service.providers.billing import BILLERS, BillUnreadable
+    from generator_service.providers.billing import BILLERS, BillUnreadable, SettingMissing
     from schemas.clock import utc_now
 
     at: datetime = utc_now()
@@ -62,8 +62,8 @@ async def _checked(operations: "Operations", environ: dict[str, str], provider: 
     try:
         async with BILLERS[provider](environ) as biller:
             return await check_bill(operations, provider, biller.bill(at - ago), at - ago, at - GRACE)
-    except KeyError as missing:
-        raise WrongSettingError(f"{missing.args[0]} is not set: it says whose list to read") from None
+    except SettingMissing as missing:
+        raise WrongSettingError(f"{missing} is not set: it says whose list to read") from None
     except BillUnreadable as fault:
         raise NothingChanged(str(fault)) from None
 

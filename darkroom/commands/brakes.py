@@ -96,8 +96,8 @@ def list_(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
         rows = [(b.kind, b.name, b.since, b.waiting, b.why or None) for b in paused]
         click.echo(table(("KIND", "NAME", "SINCE", "WAITING", "WHY"), rows) if rows else "Nothing is paused.")
         if spent:
-            today = [(s.provider, s.calls, s.cost_units, s.blocked_until) for s in spent]
-            click.echo("\n" + table(("PROVIDER", "CALLS TODAY", "COST UNITS", "MAY NOT BE ASKED UNTIL"), today))
+            today = [(s.provider, s.calls, s.cost_units, s.blocked_until, s.blocked_why) for s in spent]
+            click.echo("\n" + table(("PROVIDER", "CALLS TODAY", "COST UNITS", "MAY NOT BE ASKED UNTIL", "WHY"), today))
 
     with_books(environ, home, read)
 

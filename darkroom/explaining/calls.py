@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from darkroom.explaining.seen import Why, counted, moment
+from generator_service.errors import OF_THE_ACCOUNT
 from generator_service.explain import COUNTED, GeneratorSees, PlannedCall
 from schemas.jobs import Phase
 
@@ -52,14 +53,20 @@ def _limited(call: PlannedCall, generator: GeneratorSees, at: datetime) -> Why |
     if account is None:
         return None
     if account.blocked_until is not None and account.blocked_until > at:
-        return _why(
-            _stage(call), call, f"waiting for the rate limit of {call.provider} until {moment(account.blocked_until)}"
-        )
+        return _blocked(call, account.blocked_until, account.blocked_why)
     # An account without a rate goes below nothing; one with a rate stops there.
     if _is_due(call, at) and 0 <= account.tokens < 1:
         words = f"waiting for the rate limit of {call.provider}: the account's calls of this moment are used up, and "
         return _why(_stage(call), call, f"{words}{_queue(call)} before it", look=False)
     return None
+
+
+def _blocked(call: PlannedCall, until: datetime, why: str | None) -> Why:
+    if not why:  # an account that rested before its reason was kept
+        return _why(_stage(call), call, f"waiting for the rate limit of {call.provider} until {moment(until)}")
+    words = f"waiting until {moment(until)}, when {call.provider} may be asked again: {why}"
+    moves = f"see to the account at {call.provider}: its token, its credit" if why in OF_THE_ACCOUNT else None
+    return _why(_stage(call), call, words, moves)
 
 
 def _due(call: PlannedCall, generator: GeneratorSees, at: datetime) -> Why:

@@ -158,6 +158,25 @@ async def a_lost_call_ends_when_it_is_asked_for_again(bench: Bench) -> None:
     assert isinstance(outcome, Finished), outcome
 
 
+async def a_call_of_which_only_an_id_is_known_comes_to_its_end(bench: Bench) -> None:
+    """It was adopted by an operator or a callback, or its answer came late: it is looked at, never submitted again."""
+    call = bench.call(Trouble.LOST_ANSWER if Trouble.LOST_ANSWER in bench.troubles else None)
+    await bench.provider.submit(call, bench.now())
+    adopted = submitted(call, "its-id-there", bench.now())
+
+    if Trouble.THROTTLED in bench.troubles:
+        bench.call(Trouble.THROTTLED)
+        assert isinstance(await bench.provider.poll(adopted, bench.now()), Running | Unknown)
+    bench.call()
+    outcome: Polled = Running("its-id-there")
+    async with asyncio.timeout(20):
+        while isinstance(outcome, Running):
+            await asyncio.sleep(0.02)
+            outcome = await bench.provider.poll(adopted, bench.now())
+
+    assert isinstance(outcome, Finished), outcome
+
+
 async def a_lost_call_is_found_in_the_list(bench: Bench) -> None:
     before = bench.now()
     await end_of(bench, bench.call(seed=1))
@@ -195,9 +214,14 @@ async def a_cancel_never_fails(bench: Bench) -> None:
     assert isinstance(ended, Failed | Finished)
 
 
+REPEATED = (
+    asking_again_is_the_same_call,
+    a_lost_call_ends_when_it_is_asked_for_again,
+    a_call_of_which_only_an_id_is_known_comes_to_its_end,
+)
 OF_CAPABILITY: dict[Capability, tuple[Check, ...]] = {
-    Capability.CLIENT_ID: (asking_again_is_the_same_call, a_lost_call_ends_when_it_is_asked_for_again),
-    Capability.IDEMPOTENCY_KEY: (asking_again_is_the_same_call, a_lost_call_ends_when_it_is_asked_for_again),
+    Capability.CLIENT_ID: REPEATED,
+    Capability.IDEMPOTENCY_KEY: REPEATED,
     Capability.LIST_MATCH: (a_lost_call_is_found_in_the_list, what_was_never_asked_is_not_in_the_list),
     Capability.CANCEL: (a_cancel_never_fails,),
 }

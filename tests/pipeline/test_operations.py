@@ -31,6 +31,11 @@ def charged(replicate: ReplicateSimulator, prompt: str) -> list[Any]:
     return [entry for entry in replicate.bill().entries if entry.input.get("prompt") == prompt]
 
 
+def at(replicate: ReplicateSimulator) -> dict[str, str]:
+    """How the account is reached."""
+    return {"REPLICATE_BASE_URL": replicate.url, "REPLICATE_API_TOKEN": "r8_made_up"}
+
+
 async def held(
     pipeline: Pipeline, replicate: ReplicateSimulator, prompt: str, unlisted: float = 3600
 ) -> asyncpg.Record:
@@ -55,7 +60,7 @@ async def test_a_held_call_is_listed_without_its_prompt_and_adopted_once(
     name, prediction = str(row["id"]), charged(replicate, prompt)[0].prediction
 
     people, programs = await darkroom(stack, "held", "list"), await darkroom(stack, "held", "list", "--json")
-    adopted = await darkroom(stack, "held", "adopt", name, prediction, "--json")
+    adopted = await darkroom(stack, "held", "adopt", name, prediction, "--json", **at(replicate))
     again = await darkroom(stack, "held", "adopt", name, prediction)
     another = await darkroom(stack, "held", "adopt", name, "p-another")
     given_up = await darkroom(stack, "held", "give-up", name)
@@ -65,10 +70,73 @@ async def test_a_held_call_is_listed_without_its_prompt_and_adopted_once(
     assert (listed["job_id"], listed["model"], listed["attempt"]) == (str(row["job_id"]), FLUX, 1)
     assert name in people.out
     assert prompt not in people.out + programs.out
-    assert (adopted.code, adopted.json) == (0, {"generation_id": name, "done": "done", "state": "SUBMITTED"})
+    shown = adopted.json["shown"]
+    done = {"generation_id": name, "done": "done", "state": "SUBMITTED", "shown": shown}
+    assert (adopted.code, adopted.json) == (0, done)
+    assert (shown["provider_id"], shown["model"], shown["same"]) == (prediction, FLUX, True)
     assert (again.code, "Nothing changed" in again.out) == (0, True)
     assert [(answer.code, "is not held" in answer.err) for answer in (another, given_up)] == [(1, True)] * 2
     assert (job["status"], len(charged(replicate, prompt))) == ("COMPLETED", 1)
+
+
+async def test_a_held_call_is_given_no_id_that_its_provider_does_not_have_or_has_for_something_else(
+    pipeline: Pipeline, replicate: ReplicateSimulator, prompt: str
+) -> None:
+    """A mistyped id was polled for an hour and failed, and a retry paid again although the call existed."""
+    stack, row = pipeline.stack, await held(pipeline, replicate, prompt)
+    adopt, prediction = ("held", "adopt", str(row["id"])), charged(replicate, prompt)[0].prediction
+    strangers = await predicted(replicate)
+
+    mistyped = await darkroom(stack, *adopt, prediction[:-1], **at(replicate))
+    another = await darkroom(stack, *adopt, strangers, **at(replicate))
+    programs = await darkroom(stack, *adopt, strangers, "--json", **at(replicate))
+    right = await darkroom(stack, *adopt, prediction, **at(replicate))
+    job = await pipeline.end_of(row["job_id"])
+
+    assert [(each.code, "nothing changed" in each.err.lower()) for each in (mistyped, another)] == [(1, True)] * 2
+    assert "has no call of that id" in mistyped.err
+    assert (strangers in another.out, "is not the lost one" in another.err) == (True, True)
+    assert (programs.code, programs.json["done"], programs.json["shown"]["same"]) == (1, "anothers", False)
+    assert (right.code, prediction in right.out, FLUX in right.out) == (0, True, True)
+    assert prompt not in another.out + right.out
+    assert (job["status"], len(charged(replicate, prompt))) == ("COMPLETED", 1)
+
+
+async def test_an_id_that_cannot_be_asked_about_is_only_taken_at_the_operators_word(
+    pipeline: Pipeline, replicate: ReplicateSimulator, prompt: str
+) -> None:
+    stack, row = pipeline.stack, await held(pipeline, replicate, prompt)
+    adopt = ("held", "adopt", str(row["id"]), charged(replicate, prompt)[0].prediction)
+
+    no_token = await darkroom(stack, *adopt)
+    away = await darkroom(stack, *adopt, **at(replicate) | {"REPLICATE_BASE_URL": "http://127.0.0.1:1"})
+    state = await pipeline.admin.fetchval("SELECT state::text FROM generator.generations WHERE id = $1", row["id"])
+    at_our_word = await darkroom(stack, *adopt, "--unseen")
+    job = await pipeline.end_of(row["job_id"])
+
+    assert (no_token.code, "REPLICATE_API_TOKEN is not set" in no_token.err, "--unseen" in no_token.err) == (
+        2,
+        True,
+        True,
+    )
+    assert (away.code, "nothing changed" in away.err, "--unseen" in away.err) == (1, True, True)
+    assert state == "HELD"
+    assert (at_our_word.code, "at your word" in at_our_word.out) == (0, True)
+    assert (job["status"], len(charged(replicate, prompt))) == ("COMPLETED", 1)
+
+
+async def test_an_id_at_a_provider_that_cannot_look_it_up_is_taken_at_the_operators_word(pipeline: Pipeline) -> None:
+    job = await pipeline.end_of(await pipeline.submit(model="fake/painter"))
+    [call] = await pipeline.calls(job["job_id"])
+    await pipeline.admin.execute(
+        "UPDATE generator.generations SET state = 'HELD', provider_id = NULL, fence = fence + 1, "
+        "due_at = now() + interval '1 day' WHERE id = $1", call["id"],
+    )  # fmt: skip
+
+    adopted = await darkroom(pipeline.stack, "held", "adopt", str(call["id"]), call["provider_id"])
+
+    assert (adopted.code, "fake cannot be asked" in adopted.out, "at your word" in adopted.out) == (0, True, True)
+    await pipeline.call_in("SUCCEEDED", job["job_id"])
 
 
 async def test_a_held_call_cannot_be_given_what_belongs_to_another(
@@ -145,7 +213,7 @@ async def an_hour_ago() -> AsyncIterator[ReplicateSimulator]:
 
 async def test_a_call_that_nobody_submitted_is_an_alarm(pipeline: Pipeline, an_hour_ago: ReplicateSimulator) -> None:
     extra = await predicted(an_hour_ago)
-    told = {"REPLICATE_BASE_URL": an_hour_ago.url, "REPLICATE_API_TOKEN": "r8_made_up"}
+    told = at(an_hour_ago)
     check = ("bill", "check", "--provider", "replicate", "--since", "90m")
 
     alarm = await darkroom(pipeline.stack, *check, "--json", **told)
@@ -182,6 +250,22 @@ async def test_a_brake_that_is_pulled_again_keeps_its_reason_until_there_is_anot
     await darkroom(pipeline.stack, "resume", "model", "acme/dear")
 
     assert reasons == ["the invoice looks wrong", "the invoice looks wrong", "still wrong"]
+
+
+async def test_an_account_that_may_not_be_asked_says_until_when_and_why(pipeline: Pipeline) -> None:
+    until_then = utc_now() + timedelta(seconds=30)
+    block = "UPDATE generator.accounts SET blocked_until = $1, blocked_why = $2 WHERE provider = 'replicate'"
+    await pipeline.admin.execute(block, until_then, "insufficient_credit")
+    try:
+        people = await darkroom(pipeline.stack, "brakes", "list")
+        programs = await darkroom(pipeline.stack, "brakes", "list", "--json")
+    finally:
+        await pipeline.admin.execute(block, None, None)
+
+    [account] = [each for each in programs.json["accounts"] if each["provider"] == "replicate"]
+    assert (account["blocked_until"], account["blocked_why"]) == (until_then.isoformat(), "insufficient_credit")
+    [line] = [each for each in people.out.splitlines() if each.startswith("replicate")]
+    assert line.split()[-2:] == [f"{until_then:%H:%M:%SZ}", "insufficient_credit"]
 
 
 async def predicted(simulator: ReplicateSimulator) -> str:

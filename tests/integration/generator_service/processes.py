@@ -60,7 +60,8 @@ class Process:
         """Claim some of each kind of work."""
         made = sorted(await self.worker.claim_to_make(limit), key=_name)
         self.claims += [("make", self._on_this_clock(claim)) for claim in made]
-        for groups in (await self.worker.claim_to_look_at(limit), await self.worker.claim_waiting(limit)):
+        unserved = await self.worker.claim_unserved(limit)
+        for groups in (await self.worker.claim_to_look_at(limit), await self.worker.claim_waiting(limit), unserved):
             ones = sorted((claim for group in groups for claim in group), key=_name)
             self.claims += [("look", self._on_this_clock(claim)) for claim in ones]
 

@@ -114,6 +114,25 @@ async def test_what_was_asked_and_refused_stays_of_the_days_cap(pool: Pool) -> N
     assert await store.claim_to_make(10, at + LEASE, LEASE) == []
 
 
+async def test_an_account_that_is_refused_lets_the_rest_wait_for_a_minute_and_says_why(pool: Pool) -> None:
+    """Every waiting call found out for itself, and used up its attempts within seconds."""
+    store = Store(pool, "test", "test", {"paid": Limits()})
+    await planned(pool, store, *(a_generation() for _ in range(4)))
+    at = utc_now()
+
+    refused, throttled = await store.claim_to_make(2, at, LEASE)
+    no_credit = Failed("insufficient_credit", "the account is empty", retryable=True)
+    await store.record([decide(refused, no_credit, at, POLICY, frozenset())])
+    await store.record([decide(throttled, Throttled(timedelta(seconds=5), "slow down"), at, POLICY, frozenset())])
+
+    assert await store.claim_to_make(4, at + timedelta(seconds=59), LEASE) == []
+    [resting] = await Operations(pool, "test").spent(at)
+    assert (resting.blocked_until, resting.blocked_why) == (at + timedelta(seconds=60), "insufficient_credit")
+    assert len(await store.claim_to_make(4, at + timedelta(seconds=60), LEASE)) == 4
+    [goes_on] = await Operations(pool, "test").spent(at + timedelta(seconds=60))
+    assert (goes_on.blocked_until, goes_on.blocked_why) == (None, None)
+
+
 async def test_a_removed_jobs_prompt_is_forgotten_once_its_call_is_over_and_no_other(pool: Pool) -> None:
     store = Store(pool, "test", "test", {"paid": None})
     over, later_revision, running, another = (a_generation() for _ in range(4))

@@ -10,7 +10,7 @@ from generator_service.sweeping import UNSERVED_FOR
 from schemas.events import GenerationFailed, JobRequested
 from stage.database import Pool
 from tests.integration.generator_service.pretend import KINDS, Luck, Pretender, Reply
-from tests.integration.generator_service.processes import Process
+from tests.integration.generator_service.processes import LEASE, Death, Process
 from tests.integration.generator_service.scene import ROUTES, Scene, one_job
 
 KIND = KINDS["does nothing for us"]
@@ -102,3 +102,29 @@ async def test_new_calls_are_not_ended_with_old_ones(scene: Scene) -> None:
 
     await scene.look()
     assert scene.states == ["FAILED", "PENDING"]
+
+
+async def test_a_call_that_was_asked_of_a_provider_that_nobody_has_any_more_comes_to_its_end(scene: Scene) -> None:
+    """Held for people and given up, without anybody to ask."""
+    await scene.work(Luck(reply=Reply.ACCEPTED_AND_LOST))
+    seen = []
+
+    for _ in range(4):
+        scene.now += timedelta(hours=25)
+        await scene.beat(a_stranger(scene))
+        seen += scene.states
+
+    assert seen == ["HELD", "FAILED", "FAILED", "FAILED"]
+    assert await failures(scene) == [("outcome_unknown", True)]
+
+
+async def test_a_call_that_is_due_is_left_to_those_who_know_its_provider(scene: Scene) -> None:
+    """In the middle of a rolling change the others would ask it; one that cannot knows nothing but that it is lost."""
+    await scene.die(scene.processes[0], Death.CLAIMED)
+    scene.now += LEASE + SOON
+    await scene.beat(a_stranger(scene))
+    assert scene.states == ["INTENT"]
+
+    scene.now += LATE - SOON
+    await scene.beat(a_stranger(scene))
+    assert scene.states == ["IN_DOUBT"]

@@ -110,6 +110,22 @@ def test_a_call_waits_for_the_rate_limit_until_its_provider_may_be_asked() -> No
     assert limited.words == f"waiting for the rate limit of replicate until {SOON}"
 
 
+@pytest.mark.parametrize(
+    ("reason", "moves"),
+    [
+        ("insufficient_credit", "see to the account at replicate: its token, its credit"),
+        ("the provider asks for fewer calls", None),
+    ],
+)
+def test_a_call_whose_account_rests_says_why_and_what_would_help(reason: str, moves: str | None) -> None:
+    accounts = {"replicate": SharedAccount(9.0, later(60), 1, 1, reason)}
+
+    resting = why(generator=a_generator(a_call(), accounts=accounts))
+
+    assert resting.words == f"waiting until {SOON}, when replicate may be asked again: {reason}"
+    assert resting.moves == moves
+
+
 @pytest.mark.parametrize(("tokens", "limited"), [(0.4, True), (1.0, False), (-7.0, False)])
 def test_an_empty_bucket_is_the_rate_limit_and_one_without_a_rate_is_not(tokens: float, limited: bool) -> None:
     accounts = {"replicate": SharedAccount(tokens, NOON, 1, 1)}

@@ -1,6 +1,7 @@
 """What is asked, what an answer means, and that the state diagram in the docstring is the truth."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -154,6 +155,27 @@ def test_what_was_surely_not_heard_is_no_attempt_and_no_fact(outcome: Outcome) -
 
 def test_a_throttled_account_is_asked_nothing_more_for_that_long() -> None:
     assert decided(claim_in("PENDING"), THROTTLED).blocked_until == later(30)
+
+
+@pytest.mark.parametrize("code", ["unauthenticated", "insufficient_credit"])
+@pytest.mark.parametrize("state", ["PENDING", "INTENT"])
+def test_a_refusal_of_the_whole_account_lets_it_rest_for_a_minute_and_changes_nothing_else(
+    code: str, state: str
+) -> None:  # fmt: skip
+    refusal = Failed(code, "no", retryable=code == "insufficient_credit")
+
+    verdict = decided(claim_in(state), refusal, CLIENT_ID)
+    of_this_call_alone = decided(claim_in(state), replace(refusal, code="provider_failed"), CLIENT_ID)
+
+    assert (verdict.blocked_until, verdict.blocked_why) == (later(60), code)
+    assert (verdict.state, verdict.due_at, verdict.attempt) == (
+        of_this_call_alone.state, of_this_call_alone.due_at, of_this_call_alone.attempt,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("failure", [FAILED, REFUSED, replace(KEPT_OUT, provider_id="r-1")])
+def test_a_failure_of_one_call_leaves_its_account_alone(failure: Failed) -> None:
+    assert decided(claim_in("SUBMITTED"), failure).blocked_until is None
 
 
 @pytest.mark.parametrize("capabilities", [NOTHING, LIST])
