@@ -125,7 +125,7 @@ async def replicate_bench(**settings: Any) -> AsyncIterator[ReplicateBench]:
 @asynccontextmanager
 async def cog_bench(patience: float = 5, **settings: Any) -> AsyncIterator[CogBench]:
     """A quick container with one slot, and the provider told where it is."""
-    async with CogSimulator(**{"run_seconds": 0.1, "picture_side": 64} | settings) as simulator:
+    async with CogSimulator(**{"run_seconds": 0.4, "picture_side": 64} | settings) as simulator:
         bucket = Bucket()
         provider = CogProvider(simulator.url, patience, bucket.stage)
         try:
