@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ledger_service.attempts import Attempt
 from ledger_service.fold import Job, Standing
 from ledger_service.outputs import Output, Trouble
 from ledger_service.tables import TO_REMOVE
-from stage.consume import Heard
 from stage.database import Connection
+
+if TYPE_CHECKING:
+    from stage.consume import Heard
 
 LOADED = ("job_id", "tenant", "updated_at", "revision", "announced", "model", "num_outputs", "metadata",
           "requested_at", "requested_offset", "data_removed_at", "removed_revision", "removed_offset",
@@ -63,7 +65,7 @@ async def add_attempts(connection: Connection, attempts: Iterable[Attempt]) -> N
         await connection.execute(WRITE_ATTEMPTS, rows)
 
 
-async def add_facts(connection: Connection, heard: Sequence[Heard]) -> None:
+async def add_facts(connection: Connection, heard: Sequence["Heard"]) -> None:
     """Remember where each fact stands in the log. One that was heard before stays as it is."""
     rows = [
         (h.position.topic, h.position.partition, h.position.offset, h.event.job_id, h.event.event_id,
