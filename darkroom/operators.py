@@ -43,6 +43,7 @@ def with_tables(
     import asyncio
 
     import structlog
+    import uvloop
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
@@ -50,7 +51,8 @@ def with_tables(
         async with _tables(environ, home, service) as pool:
             return await work(pool)
 
-    return asyncio.run(do())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(do())
 
 
 def with_books(
@@ -103,8 +105,7 @@ async def _tables(environ: Mapping[str, str], home: Path | None, service: str) -
 
     `WrongSettingError` when there is neither, `SetupError` when PostgreSQL cannot be reached or does not let us in.
     """
-    setting = database_setting(service)
-    url = environ.get(setting) or environ.get("DATABASE_URL") or _local(home, environ, service)
+    setting, url = database_setting(service), database_url(environ, home, service)
     import asyncpg
 
     from darkroom.setup import SetupError
@@ -119,6 +120,11 @@ async def _tables(environ: Mapping[str, str], home: Path | None, service: str) -
         raise SetupError(f"PostgreSQL does not let us in ({error}): correct {setting}") from error
     except asyncpg.UndefinedTableError as error:
         raise SetupError(f"{setting} leads to no tables of the {service}: run `darkroom database migrate`") from error
+
+
+def database_url(environ: Mapping[str, str], home: Path | None, service: str) -> str:
+    """Where a service's tables are. `WrongSettingError` when that is not set and no local stack runs in `home`."""
+    return environ.get(database_setting(service)) or environ.get("DATABASE_URL") or _local(home, environ, service)
 
 
 def _who() -> str:

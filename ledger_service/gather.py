@@ -18,9 +18,12 @@ from schemas.events import Event
 from schemas.wire import Position
 
 LIMIT = 32 * 1_024 * 1_024
-"""Bytes of records whose jobs are gathered at a time, while as many are copied. In memory they take about five times
-as much.
+"""Bytes of records whose jobs a process gathers at a time, while as many are copied. In memory they take about five
+times as much.
 """
+
+TOGETHER = 2 * LIMIT
+"""The same for all processes that gather at a time."""
 
 EARLIEST = ("started_at",)
 """Of an attempt's columns, those of which the least is kept; of any other it is the greatest."""
@@ -28,6 +31,11 @@ EARLIEST = ("started_at",)
 _results = tuple(Result)
 
 TryKey = tuple[int, str, int, int]
+
+
+def limit_of_each(processes: int) -> int:
+    """What one process may gather when so many do."""
+    return min(LIMIT, TOGETHER // processes)
 
 
 @dataclass(frozen=True, slots=True)

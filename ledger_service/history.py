@@ -1,23 +1,22 @@
-"""Folds the log into the shadow: its history one partition number at a time, then what came meanwhile in batches."""
+"""Folds the log into the shadow: its history in memory, number by number, then what came meanwhile in batches."""
 
-import asyncio
-import gc
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
-from typing import Any
 from uuid import UUID
 
 from aiokafka import ConsumerRecord
 
 from ledger_service import shadow, store
 from ledger_service.attempts import attempts_of
-from ledger_service.gather import LIMIT, Gathered, Share, fold_all
+from ledger_service.filling import Filling, together
+from ledger_service.gather import LIMIT, fold_all, limit_of_each
 from ledger_service.handlers import TOPICS
-from ledger_service.log import Log
-from schemas.events import Event, JobCompleted
+from ledger_service.log import Log, fact_of
+from ledger_service.workers import Workers
+from schemas.events import JobCompleted
 from schemas.identity import PARTITIONS
-from schemas.wire import Position, UnreadableRecordError, decode
+from schemas.wire import Position
 from stage.database import Connection
 from stage.heard import Heard
 from stage.sift import Partition
@@ -25,8 +24,6 @@ from stage.sift import Partition
 SAID = JobCompleted.topic
 """What the ledger itself said: it is not folded, and tells which jobs were announced."""
 
-RECORDS_AT_ONCE = 50_000  # of one reading, which as a rule keeps within `LIMIT`; a long log is read number by number
-FACTS_AT_ONCE = 20_000  # rows of a few hundred bytes wait in memory for one COPY
 BATCH_RECORDS = 2_000
 WORDS_EVERY_S = 2.0
 
@@ -41,103 +38,37 @@ def places(*topics: str) -> list[Partition]:
 class History:
     """The shadow's tables, and how much of the log they hold: `done` of each place, what was said included."""
 
-    def __init__(self, connection: Connection, log: Log, say: Say, limit: int = LIMIT) -> None:
-        self._connection, self._log, self._say, self._limit = connection, log, say, limit
+    def __init__(
+        self, connection: Connection, log: Log, say: Say, workers: Workers | None = None, limit: int = LIMIT
+    ) -> None:
+        self._connection, self._log, self._say, self._workers, self._limit = connection, log, say, workers, limit
         self.done: dict[Partition, int] = dict.fromkeys(places(*TOPICS, SAID), 0)
         self.facts = 0
         self.seconds = 0.0
-        self._waiting: list[tuple[Any, ...]] = []
-        self._copying: asyncio.Task[None] | None = None
         self._spoke = monotonic()
 
     async def fold_to(self, ends: Mapping[Partition, int]) -> None:
         """Fill the empty tables with everything below `ends`.
 
-        Partition numbers are folded in memory and copied, one by one or some together; memory is bounded as `gather`
-        says.
+        Partition numbers are folded in memory and copied, one by one or some together, by `workers` too when the log is
+        long. Memory is bounded as `gather` says, for all processes together.
         """
         total = sum(ends.values())
-        with self._timed(), _without_garbage():
-            async with self._copies():
-                for numbers in _together(ends):
-                    await self._fold_numbers({place: (0, end) for place, end in ends.items() if place[1] in numbers})
-                    self._tell(f"{self.facts:,} facts of about {total:,} folded")
+        processes = self._workers.worth(total) if self._workers else 1
+
+        def tell(facts: int) -> None:
+            self.facts += facts
+            self._tell(f"{self.facts:,} facts of about {total:,} folded")
+
+        with self._timed():
+            limit = min(self._limit, limit_of_each(processes))
+            filling = Filling(self._connection, self._log, limit)
+            if self._workers and processes > 1:
+                await self._workers.fold(ends, filling, limit, processes, tell)
+            else:
+                await filling.fill(ends, together(ends), tell)
             await shadow.finish(self._connection)
         self.done |= ends
-
-    async def _fold_numbers(self, stretches: Mapping[Partition, tuple[int, int]]) -> None:
-        """One reading for each share of the jobs. The first reading writes the facts of all of them."""
-        shares, first = [Share()], True
-        while shares:
-            gathered = Gathered(shares.pop())
-            async for records in self._log.read(stretches):
-                self._gather(gathered, records, first)
-                if put_off := gathered.lighten(self._limit):
-                    shares.append(put_off)
-                if len(self._waiting) >= FACTS_AT_ONCE:
-                    await self._beside(self._copy_facts(self._taken()))
-            await self._beside(self._copy(gathered, self._taken()))
-            first = False
-
-    def _gather(self, gathered: Gathered, records: Sequence[ConsumerRecord[bytes, bytes]], first: bool) -> None:
-        wanted = gathered.share.holds
-        for record in records:
-            key = record.key or b""
-            if not (first or wanted(key)):
-                continue
-            position = Position(record.topic, record.partition, record.offset)
-            event = _fact(record, position)
-            if event is None:
-                continue
-            told = isinstance(event, JobCompleted)
-            if first and not told:
-                self._waiting.append((*_place(position), event.job_id, event.event_id, event.occurred_at))
-            if not wanted(key):
-                continue
-            if told:
-                gathered.hear_said(key, event.revision)
-            else:
-                gathered.hear(key, event, position, len(record.value or b""))
-
-    @asynccontextmanager
-    async def _copies(self) -> AsyncIterator[None]:
-        """Within it, rows are copied while the records after them are read; at its end all are there."""
-        try:
-            yield
-            await self._copied()
-        finally:
-            if self._copying is not None:
-                self._copying.cancel()
-                await asyncio.wait([self._copying])
-
-    async def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin to copy once what was copied before is there: never are two under way."""
-        await self._copied()
-        self._copying = asyncio.create_task(work)
-        await asyncio.sleep(0)  # its first rows leave before the next records are folded
-
-    async def _copied(self) -> None:
-        if self._copying is not None:
-            await self._copying
-            self._copying = None
-
-    def _taken(self) -> list[tuple[Any, ...]]:
-        rows, self._waiting = self._waiting, []
-        self.facts += len(rows)
-        return rows
-
-    async def _copy_facts(self, rows: list[tuple[Any, ...]]) -> None:
-        await store.copy_facts(self._connection, shadow.SHADOW, rows)
-
-    async def _copy(self, gathered: Gathered, facts: list[tuple[Any, ...]]) -> None:
-        whole, disputed = gathered.attempts()
-        async with self._connection.transaction():
-            await self._connection.execute("SET LOCAL synchronous_commit = off")
-            await self._connection.execute(shadow.LOOK_THERE)
-            await self._copy_facts(facts)
-            await store.copy_jobs(self._connection, shadow.SHADOW, gathered.jobs())
-            await store.copy_attempts(self._connection, shadow.SHADOW, whole)
-            await store.add_attempts(self._connection, disputed)
 
     async def catch_up(self, ends: Mapping[Partition, int]) -> int:
         """Add what lies between `done` and `ends`, row by row as the live ledger does, and return how many facts.
@@ -193,43 +124,8 @@ class History:
             self._say(words)
 
 
-def _together(ends: Mapping[Partition, int]) -> Iterator[list[int]]:
-    """Partition numbers that are read together."""
-    numbers: list[int] = []
-    records = 0
-    for number in range(PARTITIONS):
-        more = sum(end for place, end in ends.items() if place[1] == number)
-        if numbers and records + more > RECORDS_AT_ONCE:
-            yield numbers
-            numbers, records = [], 0
-        numbers, records = [*numbers, number], records + more
-    yield numbers
-
-
-@contextmanager
-def _without_garbage() -> Iterator[None]:
-    """Facts and jobs hold no cycles, and looking for some would take longer than everything else."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def _heard(records: Sequence[ConsumerRecord[bytes, bytes]]) -> Iterator[Heard]:
     for record in records:
         position = Position(record.topic, record.partition, record.offset)
-        if event := _fact(record, position):
+        if event := fact_of(record, position):
             yield Heard(position, event)
-
-
-def _fact(record: ConsumerRecord[bytes, bytes], position: Position) -> Event | None:
-    """What a record says. What is unreadable has had its dead letter, and says nothing."""
-    try:
-        return decode(position, record.key, record.value, record.headers)
-    except UnreadableRecordError:
-        return None
-
-
-def _place(position: Position) -> tuple[str, int, int]:
-    return position.topic, position.partition, position.offset

@@ -7,6 +7,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from schemas.events import Event
+from schemas.wire import Position, UnreadableRecordError, decode
 from stage.kafka import LogEnds, cluster_id
 from stage.settings import KafkaSettings
 from stage.sift import Partition
@@ -74,6 +76,14 @@ class Log:
             for place in [place for place, end in left.items() if await self._consumer.position(place) >= end]:
                 self._consumer.pause(place)
                 del left[place]
+
+
+def fact_of(record: ConsumerRecord[bytes, bytes], position: Position) -> Event | None:
+    """What a record says. What is unreadable has had its dead letter, and says nothing."""
+    try:
+        return decode(position, record.key, record.value, record.headers)
+    except UnreadableRecordError:
+        return None
 
 
 async def _asked(ask: Ask, places: Iterable[Partition]) -> dict[Partition, int]:

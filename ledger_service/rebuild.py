@@ -16,6 +16,7 @@ from ledger_service.fold import standing
 from ledger_service.handlers import TOPICS
 from ledger_service.history import SAID, History, Say, places
 from ledger_service.log import Log
+from ledger_service.workers import Workers
 from schemas.events import DataRemoved, JobCompleted
 from schemas.wire import Position, UnreadableRecordError, decode, encode
 from stage import offsets, outbox
@@ -43,25 +44,25 @@ class Rebuilt:
     told: int = 0
 
 
-async def check(connection: Connection, log: Log, say: Say) -> Rebuilt:
+async def check(connection: Connection, log: Log, say: Say, workers: Workers | None = None) -> Rebuilt:
     """Compare the live ledger with what the log says, to exactly the offset that it has heard of each place.
 
     Live traffic goes on; nothing live is changed, locked or said. `CannotRebuildError` when the live ledger is empty.
     """
-    async with _Course.begin(connection, log, say) as course:
+    async with _Course.begin(connection, log, say, workers) as course:
         if await course.emptied():
             raise CannotRebuildError("the ledger is empty and the log is not: run `darkroom ledger rebuild`")
         await course.fold_history()
         return course.result(await course.compare())
 
 
-async def rebuild(connection: Connection, log: Log, say: Say) -> Rebuilt:
+async def rebuild(connection: Connection, log: Log, say: Say, workers: Workers | None = None) -> Rebuilt:
     """Put tables in the live ones' place that hold what the log says, and tell what nobody was told.
 
     The comparison shows what the live ledger held. Services may run: whoever writes waits for the last moment, and
     whoever reads sees the old tables or the new. Until that moment a crash changes nothing; then it is all done.
     """
-    async with _Course.begin(connection, log, say) as course:
+    async with _Course.begin(connection, log, say, workers) as course:
         course.from_nothing = await store.is_empty(connection)
         await course.fold_history()
         comparison = await course.compare()
@@ -74,21 +75,23 @@ async def rebuild(connection: Connection, log: Log, say: Say) -> Rebuilt:
 class _Course:
     """One check or rebuild. `from_nothing`: the live ledger has lost all it knew, and is to know the whole log."""
 
-    def __init__(self, connection: Connection, log: Log, say: Say) -> None:
+    def __init__(self, connection: Connection, log: Log, say: Say, workers: Workers | None) -> None:
         self._connection, self._log, self._say = connection, log, say
-        self._history = History(connection, log, say)
+        self._history = History(connection, log, say, workers)
         self.from_nothing = False
 
     @classmethod
     @asynccontextmanager
-    async def begin(cls, connection: Connection, log: Log, say: Say) -> AsyncIterator["_Course"]:
+    async def begin(
+        cls, connection: Connection, log: Log, say: Say, workers: Workers | None
+    ) -> AsyncIterator["_Course"]:
         """With an empty shadow, of which nothing is left at the end."""
         if not await shadow.take_turn(connection):
             raise CannotRebuildError("another check or rebuild is running")
         await connection.execute("SET statement_timeout = 0")  # of this command's own session
         await shadow.make(connection)
         try:
-            yield cls(connection, log, say)
+            yield cls(connection, log, say, workers)
         finally:
             with suppress(*PASSING):  # without a connection the next command drops it
                 await shadow.drop(connection)

@@ -10,16 +10,21 @@ import click
 
 from darkroom.commands.examples import examples
 from darkroom.commands.local import home_option
-from darkroom.operators import NothingChanged, as_json, kafka_settings, with_tables
+from darkroom.operators import NothingChanged, as_json, database_url, kafka_settings, with_tables
 from darkroom.steps import ADMIN_DATABASE, WrongSettingError
 
 if TYPE_CHECKING:
     from ledger_service.history import Say
     from ledger_service.log import Log
     from ledger_service.rebuild import Rebuilt
+    from ledger_service.workers import Workers
     from stage.database import Connection, Pool
 
-    Work = Callable[[Connection, Log, Say], Awaitable[Rebuilt]]
+    Work = Callable[[Connection, Log, Say, Workers], Awaitable[Rebuilt]]
+
+processes_option = click.option(
+    "--processes", type=click.IntRange(1, 12), help="That fold.  [default: one per core, at most 4; 1 for a short log]"
+)
 
 
 @click.group(
@@ -42,17 +47,18 @@ def ledger() -> None:
         "darkroom ledger check --json | jq .equal",
     )
 )
+@processes_option
 @as_json
 @home_option()
 @click.pass_obj
-def check(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
+def check(environ: dict[str, str], processes: int | None, in_json: bool, home: Path | None) -> None:
     """Compare the ledger with the log. Exit code 1 when they differ.
 
     To exactly the place that the ledger has read. Nothing live is changed, locked or said, and traffic goes on.
     """
     from ledger_service.rebuild import check as checked
 
-    found = _done(environ, home, checked)
+    found = _done(environ, home, processes, checked)
     click.echo(_line(found, "announced_again") if in_json else "\n".join(_compared(found)))
     if not found.comparison.equal:
         raise click.exceptions.Exit(1)
@@ -64,10 +70,11 @@ def check(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
         "darkroom ledger rebuild --json | jq .announced",
     )
 )
+@processes_option
 @as_json
 @home_option()
 @click.pass_obj
-def rebuild(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
+def rebuild(environ: dict[str, str], processes: int | None, in_json: bool, home: Path | None) -> None:
     """Make the ledger's tables from the log anew.
 
     They are swapped for the live ones in one moment. Works on an empty ledger, too. Nobody is told anything again;
@@ -75,7 +82,7 @@ def rebuild(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
     """
     from ledger_service.rebuild import rebuild as rebuilt
 
-    done = _done(environ, home, rebuilt)
+    done = _done(environ, home, processes, rebuilt)
     if in_json:
         click.echo(_line(done, "announced"))
         return
@@ -84,17 +91,19 @@ def rebuild(environ: dict[str, str], in_json: bool, home: Path | None) -> None:
     click.echo(f"The ledger's tables are those of the log now.{told}")
 
 
-def _done(environ: dict[str, str], home: Path | None, work: "Work") -> "Rebuilt":
+def _done(environ: dict[str, str], home: Path | None, processes: int | None, work: "Work") -> "Rebuilt":
     async def do(pool: "Pool") -> "Rebuilt":
         from ledger_service.beside import BusyTablesError
         from ledger_service.log import LogSilentError
         from ledger_service.rebuild import CannotRebuildError
+        from ledger_service.workers import WorkerDiedError, Workers
 
+        workers = Workers(kafka_settings(environ, home), database_url(environ, home, "ledger"), processes)
         try:
             async with _log(environ, home) as log, pool.acquire() as connection:
                 await _make_room(connection, environ, home)
-                return await work(connection, log, lambda words: click.echo(words, err=True))
-        except (CannotRebuildError, BusyTablesError, LogSilentError) as why:
+                return await work(connection, log, lambda words: click.echo(words, err=True), workers)
+        except (CannotRebuildError, BusyTablesError, LogSilentError, WorkerDiedError) as why:
             raise NothingChanged(f"{why}. Nothing was changed") from None
 
     return with_tables(environ, home, "ledger", do)
