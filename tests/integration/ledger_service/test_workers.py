@@ -106,13 +106,18 @@ async def a_rebuild_that_is_stuck(servers: Stack, ledger: SmallLedger) -> AsyncI
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "darkroom", "ledger", "rebuild", "--processes", str(PROCESSES),
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **told(servers)}, cwd=servers.home,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, preexec_fn=hears_ctrl_c,
         )  # fmt: skip
         await until(lambda: shadow_is_there(ledger), WITHIN, "the command to have tables of its own")
         async with nobody_copies(ledger):
             await holding.rollback()
             await until(lambda: every_worker_is_stuck(ledger), WITHIN, "each process to have its part")
             yield process
+
+
+def hears_ctrl_c() -> None:
+    """As at a terminal, also where these tests run in the background of a shell, which has them ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def shadow_is_there(ledger: SmallLedger) -> bool:
