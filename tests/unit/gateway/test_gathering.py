@@ -40,13 +40,13 @@ def table() -> Table:
     return Table()
 
 
-async def test_who_asks_in_the_same_moment_is_answered_by_one_statement(table: Table) -> None:
+async def test_who_asks_while_a_statement_is_under_way_is_answered_by_one_other(table: Table) -> None:
     gathered = Gathered(table.find, 5)
 
     found = await asyncio.gather(*(gathered.find(key) for key in ("a", "b", "none", "a")))
 
     assert found == [1, 2, None, 1]
-    assert table.read == [["a", "b", "none"]]
+    assert table.read == [["a"], ["b", "none", "a"]]
 
 
 async def test_what_was_read_before_a_caller_asked_is_no_answer_to_it(table: Table) -> None:
@@ -71,7 +71,19 @@ async def test_however_many_ask_a_few_statements_of_bounded_size_are_under_way(t
 
     assert found == list(range(5 * MOST))
     assert table.most_readers <= SIDE_BY_SIDE
-    assert [len(keys) for keys in table.read] == [MOST] * 5
+    assert [len(keys) for keys in table.read] == [1, *[MOST] * 4, MOST - 1]
+
+
+async def test_nobody_is_forgotten_who_asks_just_as_a_statement_ends(table: Table) -> None:
+    gathered = Gathered(table.find, 1)
+
+    async def ask_over_and_over(pause: int) -> None:
+        for _ in range(200):
+            for _ in range(pause):
+                await asyncio.sleep(0)
+            assert await gathered.find("a") == 1
+
+    await asyncio.gather(*(ask_over_and_over(pause) for pause in range(9)))
 
 
 async def test_a_fault_is_told_to_those_who_asked_and_the_next_ask_anew(table: Table) -> None:
