@@ -1,11 +1,12 @@
 """What a row found, for people and for programs."""
 
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
+
+from stage.cores import cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,6 @@ class Report:
     def _circumstances(self) -> Iterator[tuple[str, Any]]:
         yield from self.setting.items()
         yield from machine().items()
-
-
-def cores() -> int:
-    """The cores that this process and what it starts may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine() -> dict[str, Any]:

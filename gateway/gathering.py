@@ -55,15 +55,17 @@ class Gathered(Generic[Key, Found]):
         """Until nobody asks any more. Whoever asks after that finds one statement less, and begins anew."""
         try:
             while self._asked:
-                taken = {key: self._asked.pop(key) for key in list(islice(self._asked, MOST))}
-                try:
-                    found = await within(self._patience, self._find(list(taken)))
-                except Exception as fault:  # noqa: BLE001 - whoever asked is told
-                    for answer in taken.values():
-                        answer.set_exception(fault)
-                        answer.exception()  # who asked may have gone, and then nobody is to be warned
-                else:
-                    for key, answer in taken.items():
-                        answer.set_result(found.get(key))
+                await self._answer({key: self._asked.pop(key) for key in list(islice(self._asked, MOST))})
         finally:
             self._statements -= 1
+
+    async def _answer(self, asked: "Mapping[Key, asyncio.Future[Found | None]]") -> None:
+        try:
+            found = await within(self._patience, self._find(list(asked)))
+        except Exception as fault:  # noqa: BLE001 - whoever asked is told
+            for answer in asked.values():
+                answer.set_exception(fault)
+                answer.exception()  # who asked may have gone, and then nobody is to be warned
+        else:
+            for key, answer in asked.items():
+                answer.set_result(found.get(key))

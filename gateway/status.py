@@ -7,7 +7,7 @@ from uuid import UUID
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from gateway.answers import Answer, Answers, job_of
+from gateway.answers import Answer, Answers, Links, job_of
 from gateway.log_tail import LogTail, TooFarBehindError
 from gateway.problems import Problem, no_such_job, unavailable
 from gateway.signing import Signer
@@ -35,16 +35,14 @@ class StatusReader:
 
     async def read(self, raw_id: str, tenant: str) -> Job:
         """The job, with links to what is stored. Raises what `find` raises."""
-        found = await self._found(raw_id, tenant)
-        return _pending(found) if isinstance(found, JobRequested) else job_of(found, self._answers.links)
+        return _job(await self._found(raw_id, tenant), self._answers.links)
 
     async def find(self, raw_id: str, tenant: str) -> Job:
         """The job, without links.
 
         Raises 404 only when the log surely holds no such request of this tenant, 503 when that cannot be said.
         """
-        found = await self._found(raw_id, tenant)
-        return _pending(found) if isinstance(found, JobRequested) else job_of(found)
+        return _job(await self._found(raw_id, tenant))
 
     async def accepted(self, job_id: UUID, tenant: str) -> bool | None:
         """Whether this job was accepted; None when that cannot be said now."""
@@ -100,6 +98,10 @@ class StatusReader:
             raise unavailable("the ledger is catching up") from None
         except NewerVersionError:
             raise unavailable("a later version of this service has accepted the job") from None
+
+
+def _job(found: Row | JobRequested, links: Links | None = None) -> Job:
+    return _pending(found) if isinstance(found, JobRequested) else job_of(found, links)
 
 
 def _pending(request: JobRequested) -> Job:

@@ -65,10 +65,10 @@ async def hear_of(
     what = meaning(claim, attempt, provider_id, owned=owned)
     if what is Meaning.GIVEN_UP:
         seeker = await _locked(connection, "seeks = $1", generation_id)
-        if seeker is None or (seeker.never_asked and seeker.state == "FAILED"):
+        if seeker is None or (seeker.only_sought and seeker.state == "FAILED"):
             await remember_given_up(connection, claim, provider_id)
             log.warning("a call that was given up has shown up: a retry adopts it", job_id=str(claim.job_id))
-        elif seeker.never_asked:
+        elif seeker.only_sought:
             claim, what = seeker, Meaning.LOST_ONE
         elif seeker.state == "PENDING":
             # Its own call failed, and the next one is not made yet.

@@ -43,7 +43,7 @@ class Claim:
     """The job's own limit; the lower of it and the policy's counts."""
 
     @property
-    def never_asked(self) -> bool:
+    def only_sought(self) -> bool:
         """A retry that has looked for the lost call of an earlier revision, and has neither found it nor paid again."""
         return self.pay_again and self.call.provider_id is None
 

@@ -50,12 +50,12 @@ def generation_of(row: asyncpg.Record) -> Generation:
     """A generation's row as its plan. One that ended without an answer names the call that is to be looked for: its
     own, or the earlier one that it looked for itself and never paid again.
     """
-    never_asked = row["seeks"] is not None and row["pay_again"] and row["provider_id"] is None
-    lost = row["state"] == "FAILED" and (never_asked or row["last_error"] == "outcome_unknown")
+    only_sought = row["seeks"] is not None and row["pay_again"] and row["provider_id"] is None
+    lost = row["state"] == "FAILED" and (only_sought or row["last_error"] == "outcome_unknown")
     return Generation(
         id=row["id"], job_id=row["job_id"], revision=row["revision"], number=row["number"], tenant=row["tenant"],
         provider=row["provider"], model=row["model"], outputs=tuple(row["outputs"]), ask=row["ask"],
         cost_units=row["cost_units"], deadline=row["deadline"], max_attempts=row["max_attempts"],
         doubted_since=row["intent_at"] if lost else None,
-        seeks=(row["seeks"] if never_asked else row["id"]) if lost else None,
+        seeks=(row["seeks"] if only_sought else row["id"]) if lost else None,
     )  # fmt: skip

@@ -1,13 +1,11 @@
 """Each provider's share of a generator: slots of its own, so that one that hangs delays nobody else's calls."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from generator_service.store import Store
 from generator_service.worker import Worker
+from stage.service import Loop
 from stage.work import Beats, Workers
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 
 class Shares:

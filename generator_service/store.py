@@ -61,8 +61,8 @@ def _claim_to_look(only: str) -> str:
     """  # noqa: S608 - no value of anybody is in it
 
 
-CLAIM_TO_LOOK_AT = _claim_to_look(f"{TO_LOOK_AT} AND provider = $5")
-CLAIM_WAITING = _claim_to_look(f"{WAITING} AND provider = $5")
+CLAIM_TO_LOOK_AT = _claim_to_look(f"{TO_LOOK_AT} AND provider = ANY($5)")
+CLAIM_WAITING = _claim_to_look(f"{WAITING} AND provider = ANY($5)")
 CLAIM_UNSERVED = _claim_to_look(f"{ASKED_FOR} AND provider <> ALL($5)")
 
 
@@ -136,23 +136,19 @@ class Store:
 
         A call has news when it is new, or its provider called back.
         """
-        return await self._claim_to_look(CLAIM_TO_LOOK_AT, limit, at, lease)
+        return await self._claim_to_look(CLAIM_TO_LOOK_AT, limit, at, at + lease)
 
     async def claim_waiting(self, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
         """Take running calls that are due to be looked at and have no news."""
-        return await self._claim_to_look(CLAIM_WAITING, limit, at, lease)
-
-    async def _claim_to_look(self, statement: str, limit: int, at: datetime, lease: timedelta) -> list[Claim]:
-        claims: list[Claim] = []
-        for provider in self._limits:
-            asked = (at, limit - len(claims), at + lease, self._owner, provider)
-            claims += map(claim_of, await self._pool.fetch(statement, *asked))
-        return claims
+        return await self._claim_to_look(CLAIM_WAITING, limit, at, at + lease)
 
     async def claim_unserved(self, limit: int, due: datetime, until: datetime) -> list[Claim]:
         """Take calls that were asked for and are due since `due`, of providers that are not set up here."""
-        asked = (due, limit, until, self._owner, list(self._limits))
-        return [claim_of(row) for row in await self._pool.fetch(CLAIM_UNSERVED, *asked)]
+        return await self._claim_to_look(CLAIM_UNSERVED, limit, due, until)
+
+    async def _claim_to_look(self, statement: str, limit: int, due: datetime, until: datetime) -> list[Claim]:
+        rows = await self._pool.fetch(statement, due, limit, until, self._owner, list(self._limits))
+        return [claim_of(row) for row in rows]
 
     async def end_unwanted(self, limit: int, at: datetime, end: Callable[[Claim], Verdict]) -> int:
         """End calls that nobody was asked for and nobody wants any more, cancelled or past their deadline, as `end`

@@ -68,7 +68,8 @@ class Filling:
                 continue
             told = isinstance(event, JobCompleted)
             if first and not told:
-                self._waiting.append((*_place(position), event.job_id, event.event_id, event.occurred_at))
+                place = record.topic, record.partition, record.offset
+                self._waiting.append((*place, event.job_id, event.event_id, event.occurred_at))
             if not wanted(key):
                 continue
             if told:
@@ -142,7 +143,3 @@ def _without_garbage() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def _place(position: Position) -> tuple[str, int, int]:
-    return position.topic, position.partition, position.offset

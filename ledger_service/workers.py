@@ -17,6 +17,7 @@ from typing import Any
 
 from ledger_service.filling import Filling, Tell
 from schemas.identity import PARTITIONS
+from stage.cores import cores
 from stage.settings import KafkaSettings
 from stage.sift import Partition
 
@@ -57,7 +58,7 @@ class Workers:
 
     def worth(self, records: int) -> int:
         """How many processes shall fold so many records, this one included."""
-        return self.processes or max(1, min(_cores(), MOST, records // WORTH))
+        return self.processes or max(1, min(cores(), MOST, records // WORTH))
 
     async def fold(
         self, ends: Mapping[Partition, int], filling: Filling, limit: int, processes: int, tell: Tell
@@ -127,7 +128,3 @@ def _numbers() -> Iterator[int]:
         yield numbers
     finally:
         os.close(numbers)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,11 +14,12 @@ import click
 
 from bench import place
 from bench.cost import REST
-from bench.report import Figure, Goal, Report, cores
+from bench.report import Figure, Goal, Report
 from bench.rows.gateway_legs import ALONE, BARE, GATEWAY, GET, KEYS, OPEN, OUTPUTS, POST, Leg, Legs
 from bench.rows.status import LEAST, percentile
 from bench.running import as_a_service_collects, json_option, rounds_option, run, say
 from darkroom.commands.examples import examples
+from stage.cores import cores
 
 WHAT = "POST /generate and GET /status of one gateway process, beside a bare FastAPI app that does the same"
 CONNECTIONS = (1, 16, 64)

@@ -11,11 +11,12 @@ from bench.bare import IN_FLIGHT
 from bench.cost import REST
 from bench.hops import hops
 from bench.pictures import BYTES
-from bench.report import Figure, Goal, Report, cores
+from bench.report import Figure, Goal, Report
 from bench.rows.storing_large import storing_large
 from bench.rows.storing_legs import Leg, Legs
 from bench.running import as_a_service_collects, json_option, rounds_option, run, say
 from darkroom.commands.examples import examples
+from stage.cores import cores
 
 WHAT = "outputs stored by the uploader alone, fetch included, beside bare aiobotocore PUTs of the same bytes"
 GOAL = Goal("stage / bare", 0.8)

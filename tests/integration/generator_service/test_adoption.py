@@ -10,7 +10,7 @@ from generator_service.operations import Done, Settled
 from schemas.events import CancelRequested, GenerationSubmitted, RetryRequested
 from stage.database import Pool
 from tests.integration.generator_service.pretend import Accepted, Fate, Luck, Reply
-from tests.integration.generator_service.processes import LEASE, Death
+from tests.integration.generator_service.processes import LEASE, Death, Process
 from tests.integration.generator_service.scene import Scene, one_job
 
 LISTS, CALLS_BACK = "lists and calls back", "calls back"
@@ -35,6 +35,19 @@ def accepted_too(scene: Scene, luck: Luck = RUNS) -> Accepted:
     second = Accepted("second", "paid", first.call, scene.now, luck)
     scene.world.accepted.append(second)
     return second
+
+
+async def overslept(pool: Pool, luck: Luck) -> tuple[Scene, Process]:
+    """A call, and who has its answer: another process has taken the claim over, and believes that the call is lost."""
+    scene = await one_job(pool, "does nothing for us")
+    sleeper, other = scene.processes
+    scene.world.lucks = deque([luck])
+    await scene.seen(sleeper.claim(1))
+    await sleeper.ask()
+    scene.now += LEASE
+    await scene.beat(other)
+    assert scene.states == ["IN_DOUBT"]
+    return scene, sleeper
 
 
 async def lost(pool: Pool, state: str) -> Scene:
@@ -83,14 +96,7 @@ async def test_a_call_that_was_said_to_be_refused_is_adopted_before_another_one_
 
 
 async def test_an_answer_that_comes_after_its_claim_was_taken_over_still_names_the_call(pool: Pool) -> None:
-    scene = await one_job(pool, "does nothing for us")
-    sleeper, other = scene.processes
-    scene.world.lucks = deque([RUNS])
-    await scene.seen(sleeper.claim(1))
-    await sleeper.ask()
-    scene.now += LEASE
-    await scene.beat(other)
-    assert scene.states == ["IN_DOUBT"]
+    scene, sleeper = await overslept(pool, RUNS)
 
     await scene.seen(sleeper.record())
 
@@ -104,14 +110,7 @@ async def test_an_answer_that_comes_late_and_says_how_the_call_ended_is_believed
     pool: Pool, fate: Fate, state: str
 ) -> None:  # fmt: skip
     """The call was looked at for ever where its provider answers once and keeps nothing."""
-    scene = await one_job(pool, "does nothing for us")
-    sleeper, other = scene.processes
-    scene.world.lucks = deque([Luck(fate=fate)])
-    await scene.seen(sleeper.claim(1))
-    await sleeper.ask()
-    scene.now += LEASE
-    await scene.beat(other)
-    assert scene.states == ["IN_DOUBT"]
+    scene, sleeper = await overslept(pool, Luck(fate=fate))
 
     await scene.seen(sleeper.record())
     await scene.seen(sleeper.record_again())
